@@ -1,0 +1,43 @@
+/*
+ * What a worker process gives its handlers, and the function that serves one
+ * request with it.  daemon/worker.c fills one in after the fork.
+ */
+#ifndef API_APP_H
+#define API_APP_H
+
+#include "api/routes.h"
+#include "chat/turn.h"
+
+struct accounts;
+struct conf_view;
+struct keys;
+struct templates;
+
+struct app {
+	int face; /* which rows this pool serves */
+	struct chat_deps chat;
+	struct accounts *accounts;
+	struct keys *keys;
+	struct db_pool *db;
+	const struct templates *templates;
+	size_t body_max_chat, body_max_admin, message_max;
+	int beat_ms;
+	const char *const *trusted_proxies;
+	const char *const *metrics_allow;
+	const char *version;
+	/* /readyz: what is missing, one line each, into ${out}; 0 = ready */
+	int (*ready)(void *arg, char *out, size_t max);
+	void *ready_arg;
+};
+
+/* Serve a request: find the route, guard, handle, count, log.  Any thread. */
+void app_serve(
+    struct app *, struct http_req *, struct http_resp *);
+/* Answer 503 + Retry-After for want of a thread. */
+void app_shed(struct app *, struct http_req *, struct http_resp *);
+/* Register route names for metrics; once, in the master. */
+void app_setup_metrics(void);
+/* openapi.json as text below ctx. */
+char *app_openapi(const void *ctx, const char *version);
+
+#endif

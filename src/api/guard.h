@@ -1,0 +1,27 @@
+/* Who is this, and may they: run before every handler. */
+#ifndef API_GUARD_H
+#define API_GUARD_H
+
+#include "api/routes.h"
+#include "util/err.h"
+
+struct account;
+struct key;
+
+/* Who calls, good until the request ends; references are the guard's. */
+struct caller {
+	const struct key *key;	       /* NULL for PERM_PUBLIC */
+	const struct account *account; /* of the path's {slug}; else NULL */
+	const char *origin;	       /* allowed Origin, or NULL */
+};
+
+/*
+ * 401 before any 404: an unknown caller learns nothing about what exists.  A
+ * known caller of another account, an unknown and an inactive account are the
+ * same ERR_NOT_FOUND.
+ */
+int guard_check(struct app *, struct http_req *, const struct route *,
+    struct caller *out, struct err *e);
+void guard_done(struct caller *);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Keys that machines show: API keys (secret, 256 random bits, "sb_live_...")
+ * and widget keys (public, "sb_pub_...", bound to origins and, when wanted, to
+ * one agent instance).  Stored as SHA-256; looked up through a per-process
+ * LRU.
+ */
+#ifndef AUTH_KEY_H
+#define AUTH_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/perm.h"
+#include "util/err.h"
+#include "util/id.h"
+
+struct db_pool;
+struct keys;
+
+enum key_kind { KEY_API, KEY_WIDGET };
+
+struct key {
+	enum key_kind kind;
+	struct uuid id;
+	struct uuid account_id;
+	uint32_t account_slot;
+	uint64_t epoch, general;
+	enum role role;	       /* KEY_API; ROLE_VISITOR for a widget key */
+	int64_t expires_us;    /* 0 never */
+	struct uuid agent_id;  /* KEY_WIDGET: the one agent; nil: any */
+	char **origins;	       /* KEY_WIDGET */
+	int norigins;
+};
+
+struct keys *keys_new(struct db_pool *, unsigned capacity);
+void keys_free(struct keys *);
+
+/* The key whose text is ${secret}.  ERR_UNKNOWN for every reason a key is not
+ * good (same text for all), ERR_UNAVAILABLE. */
+int keys_find(struct keys *, enum key_kind, const char *secret,
+    int64_t deadline, const struct key **ret, struct err *e);
+void key_unref(const struct key *);
+
+#define KEY_TEXT 64
+#define KEY_PREFIX 16
+/* Make a new key: its text, what is shown of it later, and its hash. */
+void key_make(enum key_kind, char text[KEY_TEXT], char prefix[KEY_PREFIX],
+    unsigned char hash[32]);
+void key_hash(const char *text, unsigned char hash[32]);
+
+#endif

@@ -1,0 +1,37 @@
+/* One table says what each role may do; every route names its permission. */
+#ifndef AUTH_PERM_H
+#define AUTH_PERM_H
+
+#include <stdbool.h>
+
+enum role {
+	ROLE_NONE,
+	ROLE_VISITOR, /* a widget key */
+	ROLE_VIEWER,
+	ROLE_SUPPORT,
+	ROLE_ANALYST,
+	ROLE_AGENT_MANAGER,
+	ROLE_ACCOUNT_ADMIN,
+	ROLE_ACCOUNT_OWNER,
+	ROLE_PLATFORM_ADMIN,
+	ROLE_COUNT
+};
+
+/* PERM_UNSET is 0 on purpose: a route that names none does not build. */
+enum perm {
+	PERM_UNSET,
+	PERM_PUBLIC,	    /* anybody, also unknown */
+	PERM_CHAT,	    /* talk to an agent */
+	PERM_TURN_READ,	    /* read a turn or a session's messages */
+	PERM_TURN_STOP,
+	PERM_FEEDBACK,
+	PERM_COUNT
+};
+
+bool perm_allowed(enum role, enum perm);
+const char *perm_name(enum perm); /* "chat.talk" */
+const char *role_name(enum role); /* "account_owner" */
+/* 0 or -1 */
+int role_parse(const char *name, enum role *out);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * One turn of a conversation, as named steps: account, agent, quota, history,
+ * open, run, store.  The domain's side: knows no HTTP.
+ */
+#ifndef CHAT_TURN_H
+#define CHAT_TURN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/run.h"
+#include "usage/quota.h"
+#include "util/err.h"
+#include "util/id.h"
+
+struct account;
+struct agent_spec;
+struct accounts;
+struct catalog;
+struct db_pool;
+struct key;
+struct llm;
+struct writer;
+
+/* What a worker gives every turn. */
+struct chat_deps {
+	struct db_pool *db;
+	struct accounts *accounts;
+	struct catalog *catalog;
+	struct writer *writer;
+	struct llm *llm;
+	int64_t session_idle_us;
+	int64_t history_tokens;
+	int history_turns;
+	int turn_open_after_ms;
+	int total_ms; /* the turn's deadline */
+	int tool_rounds;
+	int64_t widget_per_minute, widget_session_per_minute;
+};
+
+/* What the face read from the request. */
+struct chat_ask {
+	const struct key *key; /* who: API key or widget key */
+	const char *slug, *agent_type, *agent_name;
+	const char *message;
+	size_t message_len;
+	const char *session_key; /* NULL: a new session */
+	const char *email;	 /* NULL: none */
+	const json_t *metadata;	 /* object or NULL */
+	int on_disconnect; /* 0 agent's default, 'c' cancel, 'f' finish */
+	bool stream;
+	const char *client_address;
+	const char *request_id, *traceparent, *trace_id;
+};
+
+/*
+ * Where a turn is told; the face hands one down.  opened() comes once, when
+ * nothing but the run can fail any more; before it a failure is chat_turn's
+ * return only.  text and tools as they happen.  All return -1 once the reader
+ * is gone.
+ */
+struct chat_turn;
+struct chat_sink {
+	int (*opened)(struct chat_sink *, const struct chat_turn *);
+	int (*text)(struct chat_sink *, const char *piece, size_t len);
+	int (*tool_call)(struct chat_sink *, const char *id, const char *name,
+	    const char *arguments);
+	int (*tool_result)(struct chat_sink *, const char *id,
+	    const char *name, bool ok, const char *summary);
+	int (*beat)(struct chat_sink *);
+	int gone_fd;
+	int beat_ms;
+};
+
+/* A turn, readable by the face after opened() and at the end. */
+struct chat_turn {
+	struct uuid id, session_id, reply_id;
+	char session_key[132];
+	const struct account *account;
+	const struct agent_spec *spec;
+	struct quota_state quota;
+	bool counted; /* accepted for a provider: RateLimit headers */
+	const char *model; /* what answered */
+	struct agent_answer answer;
+	bool priced;
+	int64_t cost_nano;
+	const char *status; /* completed, failed, cancelled */
+	const char *finish_reason;
+	int64_t started_us, latency_us;
+	bool durable;
+	struct chat_turn_priv *priv;
+};
+
+/*
+ * Run a turn for ${ask}.  Its memory and references hang below ${ctx}.  Returns
+ * 0 when it completed and is durable; -1 with e otherwise (t holds what is
+ * known; a turn that was opened is stored with its true status).
+ */
+int chat_turn_run(const struct chat_deps *, const struct chat_ask *,
+    struct chat_sink *, const void *ctx, struct chat_turn **ret,
+    struct err *e);
+
+/* The turn as the API shows it (usage, tool_calls, citations, ...): one
+ * object, fields as in the reply of POST chat.  New reference. */
+json_t *chat_turn_json(const struct chat_turn *);
+json_t *chat_usage_json(const struct chat_turn *);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * The group-commit writer: one thread and one connection (role sb_writer) a
+ * worker.  Finished pieces queue up; the thread takes all there is, sends them
+ * as one pipelined transaction and wakes who waits.  An idle machine has
+ * batches of one; a busy one's grow by themselves.
+ *
+ * A piece is rows for a fixed list of statements that the program registers
+ * (chat/store.c).  The rows of a batch go statement by statement, in the list's
+ * order, each as one INSERT ... SELECT unnest($1,$2,...): so parents stand
+ * before children, whatever the order of pieces.  Every batch has an id,
+ * inserted into writer_batches in the same transaction; a batch whose outcome
+ * is unknown (connection lost in COMMIT) is sent again unchanged until the id
+ * is found to be there.
+ */
+#ifndef DB_WRITER_H
+#define DB_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+#include "util/id.h"
+
+struct writer;
+struct piece;
+
+enum col_type {
+	COL_UUID,
+	COL_TEXT,
+	COL_JSONB, /* given as text */
+	COL_BOOL,
+	COL_INT4,
+	COL_INT8,
+	COL_FLOAT8,
+	COL_TIMESTAMPTZ, /* us since 1970 */
+	COL_BYTEA,
+};
+
+#define WRITER_COLS 40
+
+/*
+ * ${keys} > 0 makes a statement merge: rows of a batch with equal first keys
+ * columns become one, sorted by key, the other columns (COL_INT8) added up,
+ * but those in max_mask kept as the greatest.
+ */
+struct writer_stmt {
+	const char *name;
+	const char *sql;
+	int ncols;
+	enum col_type col[WRITER_COLS];
+	int keys;
+	uint64_t max_mask;
+};
+
+struct writer_opts {
+	const char *conninfo; /* without user; sb_writer is added */
+	const struct writer_stmt *stmts;
+	int nstmts;
+	unsigned queue_max, batch_max;
+	int timeout_ms; /* statement_timeout, lock_timeout and connect */
+	const char *dead_letter_file;
+};
+
+/* Starts the thread. */
+struct writer *writer_new(const struct writer_opts *);
+/* Writes what is queued (until ${deadline}), then ends the thread. */
+void writer_free(struct writer *, int64_t deadline);
+
+/* May a new turn start?  False: the queue is full (answer 503 before asking a
+ * provider). */
+bool writer_has_room(struct writer *);
+
+/* A new piece for ${account}; belongs to the caller until submitted. */
+struct piece *piece_new(const struct uuid *account);
+void piece_free(struct piece *);
+/* Begin a row for statement ${stmt}; then give its columns in order. */
+void piece_row(struct piece *, int stmt);
+void piece_null(struct piece *);
+void piece_uuid(struct piece *, const struct uuid *);
+void piece_text(struct piece *, const char *, size_t); /* also JSONB, BYTEA */
+void piece_str(struct piece *, const char *);	       /* NULL is null */
+void piece_int(struct piece *, int64_t); /* INT4 INT8 TIMESTAMPTZ BOOL */
+void piece_real(struct piece *, double);
+
+/*
+ * Queue ${p}; the writer owns it afterwards, whatever happens.  writer_commit
+ * waits until it is durable: 0, or -1 with ERR_UNAVAILABLE (not stored by
+ * ${deadline}: it stays queued and may still be), ERR_INTERNAL (refused by the
+ * database: dead letter).  writer_post does not wait.
+ */
+int writer_commit(
+    struct writer *, struct piece *p, int64_t deadline, struct err *e);
+void writer_post(struct writer *, struct piece *p);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * One FastCGI request after the other on a kept connection: libfcgi is
+ * included in this folder only (fcgi.c).  The waiting is the daemon's: it
+ * hands a ready descriptor to fcgi_serve() and takes it back.
+ */
+#ifndef HTTP_FCGI_H
+#define HTTP_FCGI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct http_req;
+struct http_resp;
+
+/* Once a process, before threads. */
+int fcgi_setup(void);
+
+struct fcgi; /* a thread's request object, reused */
+struct fcgi *fcgi_new(void);
+void fcgi_free(struct fcgi *);
+
+struct fcgi_opts {
+	int read_ms, write_ms; /* socket time-outs */
+	size_t body_drain;     /* a refused body is read to here, then the
+				  connection is closed */
+};
+
+/*
+ * Serve exactly one request from ${fd}, which has become readable: read it,
+ * call ${handle}, finish.  Returns the descriptor to be waited on again, or
+ * -1 when the connection is closed.
+ */
+int fcgi_serve(struct fcgi *, int fd, const struct fcgi_opts *,
+    void (*handle)(void *arg, struct http_req *, struct http_resp *),
+    void *arg);
+
+/* Prepare an accepted connection: close-on-exec, time-outs. */
+void fcgi_accepted(int fd, const struct fcgi_opts *);
+
+#endif

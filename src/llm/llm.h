@@ -1,0 +1,147 @@
+/*
+ * Models.  The rest of the program knows neutral requests, events and usage
+ * only; a provider is one file with a struct llm_provider.
+ */
+#ifndef LLM_LLM_H
+#define LLM_LLM_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/buf.h"
+#include "util/err.h"
+
+struct net;
+struct net_wait;
+struct llm;
+
+enum llm_role { LLM_USER, LLM_ASSISTANT, LLM_TOOL };
+
+struct llm_tool_call {
+	char *id;
+	char *name;
+	char *arguments; /* JSON text as the model wrote it; may be invalid */
+};
+
+struct llm_message {
+	enum llm_role role;
+	const char *text; /* may be NULL for an assistant with calls only */
+	size_t len;
+	const struct llm_tool_call *calls; /* LLM_ASSISTANT */
+	int ncalls;
+	const char *call_id; /* LLM_TOOL: which call this answers */
+	bool is_error;	     /* LLM_TOOL */
+};
+
+/* What retrieval found; the concierge answers from these, other providers find
+ * them in the system content (made by agent/prompt.c). */
+struct llm_passage {
+	int n; /* its citation number, from 1 */
+	const char *title, *url, *document_id, *text;
+	double score;
+	const char *kind; /* "product", "document" */
+};
+
+struct llm_request {
+	const char *model; /* provider:name */
+	const char *system;
+	const struct llm_message *messages;
+	int nmessages;
+	const json_t *tools; /* array of {name, description, parameters} */
+	int max_tokens;
+	double temperature; /* < 0: leave it to the provider */
+	const struct llm_passage *passages;
+	int npassages;
+	const char *agent_name;	  /* display name, for the concierge */
+	const char *account_name; /* for the concierge */
+	const char *traceparent;
+	int64_t deadline; /* absolute; the provider's own limits also hold */
+};
+
+/* What one answer used.  input includes cached; output includes reasoning. */
+struct llm_usage {
+	int64_t input, cached, cache_write, output, reasoning;
+	bool estimated; /* counted by us: the provider said nothing */
+};
+
+enum llm_finish {
+	LLM_STOP,
+	LLM_LENGTH,
+	LLM_TOOL_CALLS,
+	LLM_CONTENT_FILTER,
+	LLM_CANCELLED,
+	LLM_ERROR,
+};
+const char *llm_finish_name(enum llm_finish);
+
+/* Where text goes while it is said. */
+struct llm_sink {
+	/* A piece of visible text (valid UTF-8, whole characters); -1: stop */
+	int (*text)(struct llm_sink *, const char *piece, size_t len);
+	int (*beat)(struct llm_sink *); /* -1: the reader is gone */
+	int gone_fd;			/* -1 none */
+	bool ignore_gone;		/* finish though the reader left */
+	int beat_ms;
+	atomic_bool *cancel;
+	struct net_wait **wait;
+};
+
+/* What an answer came to; filled as far as it got, also on failure. */
+struct llm_reply {
+	char model[96]; /* provider:name that answered */
+	struct buf text;
+	struct llm_tool_call *calls;
+	int ncalls;
+	struct llm_usage usage;
+	enum llm_finish finish;
+	bool started;		 /* visible text has gone out */
+	int status;		 /* provider's HTTP status, 0 none */
+	int attempts;
+	int64_t first_token_ns;	 /* after the start of the call; 0 none */
+	char upstream_id[96];
+	const json_t *raw_blocks; /* provider's own blocks to send back in a
+				     tool loop (Anthropic thinking); or NULL */
+};
+
+struct llm_opts {
+	int connect_ms, first_byte_ms, idle_ms, total_ms;
+	size_t response_max;
+	/* What the operator set in the environment; NULL when not. */
+	const char *openai_key, *openai_base;
+	const char *anthropic_key, *anthropic_base;
+	const char *const *default_models;
+};
+
+struct llm *llm_new(struct net *, const struct llm_opts *);
+void llm_free(struct llm *);
+
+/* Can this process call ${model} (provider known, key there)? */
+bool llm_usable(struct llm *, const char *model);
+/* Is the name well-formed with a provider we know? */
+bool llm_known(const char *model);
+
+/*
+ * The model that will answer for ${wanted}: itself when usable; with
+ * ${fallback} the next usable of default_models; else -1 with ERR_UNAVAILABLE,
+ * kind "missing-credential", whose text names the missing key.
+ */
+int llm_choose(struct llm *, const char *wanted, bool fallback,
+    const char **ret, struct err *e);
+
+/*
+ * Ask ${rq}->model and pass text to ${sink} as it is said; the model must have
+ * come from llm_choose.  *reply's memory hangs below ${ctx}.  0, or -1 with e
+ * and what was said so far in *reply.
+ */
+int llm_complete(struct llm *, const struct llm_request *rq,
+    struct llm_sink *sink, const void *ctx, struct llm_reply *reply,
+    struct err *e);
+
+/* Rough count: what usage is called when the provider says nothing, and what
+ * limits reserve before. */
+int64_t llm_estimate_tokens(const char *text, size_t len);
+
+#endif

@@ -1,0 +1,24 @@
+/* Clean-up at the end of a scope, for lives shorter than a request's. */
+#ifndef UTIL_AUTO_H
+#define UTIL_AUTO_H
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static inline void
+auto_close_fd(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static inline void
+auto_free_ptr(void *p)
+{
+	free(*(void **)p);
+}
+
+#define auto_fd __attribute__((cleanup(auto_close_fd))) int
+#define auto_free __attribute__((cleanup(auto_free_ptr)))
+
+#endif

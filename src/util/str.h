@@ -1,0 +1,27 @@
+/* Small text helpers: encodings, UTF-8, numbers with units. */
+#ifndef UTIL_STR_H
+#define UTIL_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Lower-case hex of ${n} bytes; out has 2n + 1 places. */
+void str_hex(const void *p, size_t n, char *out);
+/* base64url without padding (RFC 4648 section 5); out has (n*4+2)/3 + 1. */
+void str_b64url(const void *p, size_t n, char *out);
+/* Strict decoding; the number of bytes, or -1 (also when ${max} is short). */
+int str_b64url_decode(const char *s, size_t n, void *out, size_t max);
+/* Length of the longest prefix of s[0..n) that is valid UTF-8. */
+size_t str_utf8_prefix(const char *s, size_t n);
+bool str_utf8_valid(const char *s, size_t n);
+/* Whole decimal number in [min, max]; 0 or -1. */
+int str_int(const char *s, int64_t min, int64_t max, int64_t *out);
+/* Equal in time that does not depend on where they differ. */
+bool str_eq_const(const void *a, const void *b, size_t n);
+bool str_starts(const char *s, const char *prefix);
+/* slug: [a-z0-9][a-z0-9-]{1,62};  name: [a-z][a-z0-9_]{0,62} */
+bool str_is_slug(const char *s);
+bool str_is_name(const char *s);
+
+#endif
