@@ -1,0 +1,269 @@
+"""Processes: kills, drains, reloads under load (ROBUSTNESS A1, A2, A3)."""
+import collections
+import http.client
+import os
+import signal
+import socket
+import threading
+import time
+import unittest
+
+from rig import Provider, Rig, wait_until
+
+
+class Load:
+    """Callers in threads, each with a kept connection, until stopped."""
+
+    def __init__(self, rig, callers=8):
+        self.rig, self.stop_it = rig, threading.Event()
+        self.ok, self.bad, self.lock = [], [], threading.Lock()
+        self.threads = [threading.Thread(target=self.call, args=(i,))
+                        for i in range(callers)]
+        for t in self.threads:
+            t.start()
+
+    def call(self, i):
+        c, n = self.rig.connect(), 0
+        while not self.stop_it.is_set():
+            n += 1
+            text, now = f"load {i}-{n}-{os.getpid()}", time.monotonic()
+            try:
+                reply = self.rig.chat(message=text, connection=c)
+                problem = None if reply.status == 200 else reply
+            except (OSError, http.client.HTTPException) as e:
+                problem = e
+                c.close()
+                c = self.rig.connect()
+            with self.lock:
+                if problem is None:
+                    self.ok.append((now, reply.json["turn_id"]))
+                else:
+                    self.bad.append((now, problem))
+        c.close()
+
+    def stop(self):
+        self.stop_it.set()
+        for t in self.threads:
+            t.join()
+
+
+class ProcessTest(unittest.TestCase):
+    def setUp(self):
+        self.provider = Provider("0")
+        self.rig = Rig("processes", env=self.provider.env(), params={
+            "threads": 256, "chat_workers": 2, "heartbeat": "300ms"})
+        self.rig.run("account", "set-limit", "acme-healthcare",
+                     "requests_per_hour", "unlimited")
+        self.rig.configure("sales/human_health", {
+            "model_override": "openai:mock-echo", "model_fallback": False,
+            "tools": {"product_search": {"enabled": False}}})
+
+    def tearDown(self):
+        self.rig.close()
+        self.provider.close()
+
+    def stored_once(self, load):
+        """Every acknowledged turn stands there exactly once."""
+        ids = [turn for _, turn in load.ok]
+        self.assertEqual(len(ids), len(set(ids)))
+        have = {r[0] for r in self.rig.sql("select id from turns")}
+        self.assertEqual([i for i in ids if i not in have], [])
+        (n,), = self.rig.sql("select count(*) from turns")
+        self.assertEqual(int(n), len(have))
+
+    def test_worker_killed(self):
+        load = Load(self.rig, 8)
+        kills = []
+        for _ in range(4):
+            time.sleep(2)
+            before = set(self.rig.workers())
+            victim = sorted(before)[0]
+            kills.append(time.monotonic())
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: len(set(self.rig.workers()) -
+                                   (before - {victim})) >= 1, 2,
+                       "another worker stands in its place")
+        time.sleep(2)
+        load.stop()
+        self.assertGreater(len(load.ok), 100)
+        # At most what was in flight at that worker, and none a second later.
+        self.assertLessEqual(len(load.bad), 8 * len(kills))
+        late = [b for b in load.bad
+                if not any(0 <= b[0] + 0.0 - k < 1 or
+                           0 <= k - b[0] < 5 for k in kills)]
+        self.assertEqual(late, [])
+        self.stored_once(load)
+
+    def test_killed_workers_turns_are_marked(self):
+        rig = self.rig
+        rig.configure("sales/human_health", {
+            "model_override": "openai:mock-paced-300x100",
+            "model_fallback": False})
+        streams = [rig.stream(message="killed") for _ in range(6)]
+        turns = [next(s.events())[2]["turn_id"] for s in streams]
+        wait_until(lambda: rig.sql("select count(*) from turns_open")
+                   == [["6"]], 5, "they are written down as running")
+        for pid in rig.workers():
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: rig.sql(
+            "select count(*) from turns where status = 'failed' and id in ("
+            + ",".join(f"'{t}'" for t in turns) + ")") == [["6"]], 60,
+            "turns of a killed worker are marked failed within a minute")
+        self.assertEqual(rig.sql("select count(*) from turns_open"), [["0"]])
+        for s in streams:
+            s.close()
+
+    def test_twenty_reloads_under_load(self):
+        load = Load(self.rig, 8)
+        stream_events = []
+
+        def long_stream():
+            stream = self.rig.stream(agent="sales/animal_health",
+                                     message="through it all")
+            stream_events.extend(e[0] for e in stream.all())
+            stream.close()
+        self.rig.configure("sales/animal_health", {
+            "model_override": "openai:mock-paced-100x150",
+            "model_fallback": False})
+        t = threading.Thread(target=long_stream)
+        t.start()
+        began = time.monotonic()
+        for i in range(20):
+            os.kill(self.rig.master, signal.SIGHUP)
+            time.sleep(max(0, began + (i + 1) * 0.9 - time.monotonic()))
+        t.join()
+        load.stop()
+        self.assertEqual(load.bad, [])
+        self.assertGreater(len(load.ok), 100)
+        self.assertEqual(stream_events[-1], "done")
+        self.stored_once(load)
+        wait_until(lambda: len(self.rig.workers()) <= 4, 40,
+                   "old workers have gone")
+
+    def test_bad_configuration_keeps_the_old(self):
+        before = set(self.rig.workers())
+        self.rig.write_config(threads="many")
+        os.kill(self.rig.master, signal.SIGHUP)
+        wait_until(lambda: "threads" in self.rig.log() and
+                   ":" in self.rig.log(), 5, "the log names the line")
+        self.assertEqual(self.rig.chat(message="still").status, 200)
+        self.assertEqual(set(self.rig.workers()), before)
+        import subprocess
+        done = subprocess.run(
+            [self.rig.path("bin", "switchboardd"), "-t", "-c",
+             self.rig.conf], stderr=subprocess.PIPE, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"switchboard\.conf:\d+: threads")
+
+    def test_bad_template_keeps_the_old(self):
+        path = self.rig.path("etc", "agent_templates", "sales.yaml")
+        with open(path) as f:
+            good = f.read()
+        with open(path, "w") as f:
+            f.write("agent_type: sales\nversion: [\n")
+        old = set(self.rig.workers())
+        os.kill(self.rig.master, signal.SIGHUP)
+        wait_until(lambda: set(self.rig.workers()) - old, 10, "new workers")
+        wait_until(lambda: "sales.yaml:" in self.rig.log(), 10,
+                   "the log names file and line")
+        self.assertEqual(self.rig.chat(message="still").status, 200)
+        with open(path, "w") as f:
+            f.write(good)
+
+    def test_term_when_idle(self):
+        began = time.monotonic()
+        self.assertEqual(self.rig.stop("switchboardd"), 0)
+        self.assertLess(time.monotonic() - began, 3)
+
+    def test_term_with_streams(self):
+        rig = self.rig
+        rig.stop("switchboardd")
+        rig.write_config(drain_limit="3s")
+        rig.start_server()
+        wait_until(rig.ready, 10, "ready")
+        rig.configure("sales/human_health", {
+            "model_override": "openai:mock-paced-1000x100",
+            "model_fallback": False})
+        lasts = []
+
+        def one():
+            stream = rig.stream(message="drain")
+            names = [e[0] for e in stream.events()]
+            lasts.append(names[-1] if names else None)
+            stream.close()
+        threads = [threading.Thread(target=one) for _ in range(100)]
+        for t in threads:
+            t.start()
+        wait_until(lambda: self.provider.stats()["open"] >= 100, 15,
+                   "100 streams run")
+        began = time.monotonic()
+        code = rig.stop("switchboardd")
+        for t in threads:
+            t.join()
+        self.assertEqual(code, 0)
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual(collections.Counter(lasts),
+                         collections.Counter({"done": 100}))
+        self.assertEqual(rig.sql("select count(*) from turns where user_text"
+                                 " = 'drain'"), [["100"]])
+
+    def test_master_killed(self):
+        """A2: workers end with their master; a new one takes the sockets."""
+        workers = self.rig.workers("")
+        self.rig.stop("switchboardd", signal.SIGKILL)
+
+        def gone():
+            return not [p for p in workers if os.path.exists(f"/proc/{p}")]
+        wait_until(gone, 3, "workers ended with their master")
+        self.rig.start_server()
+        wait_until(self.rig.ready, 5, "a new master serves")
+        self.assertEqual(self.rig.chat(message="again").status, 200)
+
+    def test_health_while_all_threads_are_busy(self):
+        rig = self.rig
+        rig.stop("switchboardd")
+        rig.write_config(threads="4", threads_spare="1", chat_workers="1")
+        rig.start_server()
+        wait_until(rig.ready, 10, "ready")
+        rig.configure("sales/human_health", {
+            "model_override": "openai:mock-paced-100x100",
+            "model_fallback": False})
+        streams = [rig.stream(message="busy") for _ in range(4)]
+        for s in streams:
+            next(s.events())
+        began = time.monotonic()
+        self.assertEqual(rig.get("/healthz").status, 200)
+        self.assertLess(time.monotonic() - began, 1)
+        reply = rig.chat(message="one too many")
+        self.assertEqual(reply.status, 503)
+        self.assertGreaterEqual(int(reply.headers["retry-after"]), 1)
+        text = rig.get("/metrics").body.decode()
+        self.assertIn("sb_threads_busy", text)
+        for s in streams:
+            s.close()
+
+    def test_sockets(self):
+        for name in ("chat.sock", "admin.sock", "health.sock"):
+            st = os.stat(self.rig.path("run", name))
+            self.assertEqual(st.st_mode & 0o7777, 0o660, name)
+        st = os.stat(self.rig.path("run"))
+        self.assertEqual(st.st_mode & 0o777, 0o750)
+
+    def test_half_open_connections_hold_no_thread(self):
+        """Idle and half-open FastCGI connections: others are served."""
+        idle = []
+        for i in range(100):
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(self.rig.path("run", "chat.sock"))
+            if i % 2:
+                s.send(b"\x01\x01\x00\x01\x00\x08")  # half a header
+            idle.append(s)
+        began = time.monotonic()
+        self.assertEqual(self.rig.chat(message="through").status, 200)
+        self.assertLess(time.monotonic() - began, 3)
+        for s in idle:
+            s.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
