@@ -1,13 +1,23 @@
 -- The control plane: what is configured, and what must be found before an
 -- account is known.  Rules: every table with account_id has forced row security
 -- (0003), slots are small integers for plain arrays in shared memory.
-CREATE SCHEMA control;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+CREATE SCHEMA IF NOT EXISTS control;	-- migrate has made it for its own tables
 CREATE SCHEMA data;
 CREATE SCHEMA gate;
 
 CREATE SEQUENCE control.account_slot AS integer MINVALUE 1;
 CREATE SEQUENCE control.agent_slot AS integer MINVALUE 1;
 CREATE SEQUENCE control.user_slot AS integer MINVALUE 1;
+
+-- One row: what belongs to the installation.  config_epoch is the epoch of
+-- slot 0, raised when tiers or prices change.
+CREATE TABLE control.platform (
+	only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+	config_epoch bigint NOT NULL DEFAULT 1
+);
+INSERT INTO control.platform DEFAULT VALUES;
 
 CREATE TABLE control.tiers (
 	name text PRIMARY KEY,
@@ -129,6 +139,7 @@ CREATE TABLE control.memberships (
 	CONSTRAINT memberships_account_fk FOREIGN KEY (account_id) REFERENCES control.accounts (id),
 	CONSTRAINT memberships_user_fk FOREIGN KEY (user_id) REFERENCES control.users (id)
 );
+CREATE INDEX memberships_user_idx ON control.memberships (user_id);
 
 -- Server processes that may own open turns.
 CREATE TABLE control.workers (

@@ -16,7 +16,8 @@ CREATE TABLE data.sessions (
 ) PARTITION BY RANGE (id);
 
 -- Names that API callers gave: which session a name means now.  A unique key
--- must contain the partition key, hence a table of its own.
+-- must contain the partition key, hence a table of its own.  A name is claimed
+-- before its session is written, hence no foreign key.
 CREATE TABLE data.session_names (
 	account_id uuid NOT NULL,
 	session_key text NOT NULL CHECK (length(session_key) BETWEEN 1 AND 128),
@@ -120,9 +121,28 @@ CREATE TABLE data.usage_rollups (
 	unpriced bigint NOT NULL,		-- answers without a known price
 	latency_ms_sum bigint NOT NULL,
 	latency_ms_max bigint NOT NULL,
-	latency_hist bigint[] NOT NULL,
+	latency_hist bigint[] NOT NULL CHECK (cardinality(latency_hist) = 11),
 	PRIMARY KEY (account_id, agent_instance_id, model, grain, bucket)
 ) PARTITION BY RANGE (bucket);
+-- For the timer that sums all accounts.
+CREATE INDEX usage_rollups_bucket_idx ON data.usage_rollups (grain, bucket);
+
+-- Spelled out, so that it is inlined where rows are upserted.
+CREATE FUNCTION data.hist_add(a bigint[], b bigint[]) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY[a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5],
+	a[6] + b[6], a[7] + b[7], a[8] + b[8], a[9] + b[9], a[10] + b[10],
+	a[11] + b[11]];
+
+CREATE AGGREGATE data.hist_sum(bigint[]) (
+	SFUNC = data.hist_add, STYPE = bigint[],
+	INITCOND = '{0,0,0,0,0,0,0,0,0,0,0}', PARALLEL = SAFE);
+
+-- No UUIDv7 of this moment or later lies below it.
+CREATE FUNCTION data.uuid_floor(t timestamptz) RETURNS uuid
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (lpad(to_hex(floor(extract(epoch FROM t) * 1000)::bigint), 12, '0') ||
+	'00000000000000000000')::uuid;
 
 CREATE TABLE data.writer_batches (
 	id uuid PRIMARY KEY,

@@ -13,16 +13,18 @@
 
 struct db_pool;
 struct accounts;
+struct lru_stats;
 
 #define ACCOUNT_UNLIMITED INT64_C(-1)
 
 struct account {
 	struct uuid id;
 	uint32_t slot;
-	uint64_t epoch;	   /* config_epoch its data was read at */
-	uint64_t general;  /* epoch_general() before it was read */
+	uint64_t epoch;          /* config_epoch its data was read at */
+	uint64_t general;        /* epoch_general() before it was read */
+	uint64_t platform_epoch; /* the tier table is the platform's */
 	char slug[65];
-	char name[201];
+	char name[801]; /* 200 characters */
 	char tier[33];
 	bool active;
 	int64_t max_agents, requests_per_hour; /* or ACCOUNT_UNLIMITED */
@@ -31,21 +33,35 @@ struct account {
 	int norigins;
 };
 
+/* Keeps up to ${capacity} accounts.  The pool may be sb_chat's or
+ * sb_admin's and must outlive the cache. */
 struct accounts *accounts_new(struct db_pool *, unsigned capacity);
 void accounts_free(struct accounts *);
 
 /*
  * The account with this slug or id, active or not; the caller gives the
- * reference back.  ERR_NOT_FOUND, ERR_UNAVAILABLE.
+ * reference back.  Any thread; no query while a fresh one is cached.
+ * ERR_NOT_FOUND, ERR_UNAVAILABLE.
  */
 int accounts_by_slug(struct accounts *, const char *slug, int64_t deadline,
     const struct account **ret, struct err *e);
 int accounts_by_id(struct accounts *, const struct uuid *id, int64_t deadline,
     const struct account **ret, struct err *e);
+void accounts_stats(struct accounts *, struct lru_stats *out);
+const struct account *account_ref(const struct account *);
 void account_unref(const struct account *);
 
-/* Does ${origin} match one entry?  Exact, or scheme and host equal and the
- * entry ends in ":*". */
+/*
+ * Does the value of an Origin header match one entry?  Exactly, or, where the
+ * entry ends in ":*", its scheme and host with any port or none.  "null" never
+ * does.  Scheme and host are lower-case in both, as browsers send them.
+ */
 bool origin_allowed(const char *origin, char *const *list, int n);
+/* Is ${entry} one that such a list may hold: "scheme://host", with a port or
+ * ":*"?  For those who write lists. */
+bool origin_entry_ok(const char *entry);
+
+/* A JSON array of texts as a list below ctx; what is no text is left out. */
+char **origin_list(const void *ctx, const char *json, int *n);
 
 #endif

@@ -5,6 +5,8 @@
 #ifndef API_APP_H
 #define API_APP_H
 
+#include <stdio.h>
+
 #include "api/routes.h"
 #include "chat/turn.h"
 
@@ -31,13 +33,14 @@ struct app {
 };
 
 /* Serve a request: find the route, guard, handle, count, log.  Any thread. */
-void app_serve(
-    struct app *, struct http_req *, struct http_resp *);
+void app_serve(struct app *, struct http_req *, struct http_resp *);
 /* Answer 503 + Retry-After for want of a thread. */
 void app_shed(struct app *, struct http_req *, struct http_resp *);
 /* Register route names for metrics; once, in the master. */
 void app_setup_metrics(void);
 /* openapi.json as text below ctx. */
 char *app_openapi(const void *ctx, const char *version);
+/* The route table and the permissions of each role as Markdown tables. */
+void app_write_routes(FILE *);
 
 #endif

@@ -10,15 +10,20 @@ struct key;
 
 /* Who calls, good until the request ends; references are the guard's. */
 struct caller {
-	const struct key *key;	       /* NULL for PERM_PUBLIC */
+	const struct key *key;         /* NULL for PERM_PUBLIC */
 	const struct account *account; /* of the path's {slug}; else NULL */
-	const char *origin;	       /* allowed Origin, or NULL */
+	const char *origin;            /* allowed Origin, or NULL */
 };
 
 /*
  * 401 before any 404: an unknown caller learns nothing about what exists.  A
  * known caller of another account, an unknown and an inactive account are the
- * same ERR_NOT_FOUND.
+ * same ERR_NOT_FOUND.  A widget key from an origin that it does not allow is
+ * ERR_DENIED, and so is a role that may not.
+ *
+ * 0 with *out, to be given back with guard_done(); or -1, when out->origin
+ * alone may be set: the origin that is allowed to read the refusal.
+ * ERR_UNAVAILABLE when the caller cannot be looked up.
  */
 int guard_check(struct app *, struct http_req *, const struct route *,
     struct caller *out, struct err *e);

@@ -9,13 +9,26 @@
 struct http_req;
 struct http_resp;
 
+/* The status of the error's kind where that has one of its own, else of its
+ * code. */
 int problem_status(const struct err *);
-/* The problem object for ${e}; new reference. */
+/*
+ * The problem object for ${e}; new reference.  The text of ERR_INTERNAL goes
+ * to the log and no further.
+ */
 json_t *problem_json(const struct http_req *, const struct err *e);
-/* Answer with it; ${errors} ([{pointer, detail}], may be NULL) is kept. */
-void problem_send(struct http_req *, struct http_resp *, const struct err *e,
-    json_t *errors);
-/* The page /problems/{name}: text for a problem's kind, or NULL. */
+/*
+ * Answer with it; ${errors} ([{pointer, detail}], may be NULL) stays the
+ * caller's.  503 and 429 always say Retry-After, 401 WWW-Authenticate.
+ * ERR_GONE sends nothing and gives the connection up.
+ */
+void problem_send(
+    struct http_req *, struct http_resp *, const struct err *e, json_t *errors);
+
+/* The page /problems/{name}: text and title of a problem's kind, or NULL. */
 const char *problem_text(const char *name);
+const char *problem_title(const char *name);
+/* The name of the i-th kind, its usual status in *status; NULL past the end. */
+const char *problem_name(size_t i, int *status);
 
 #endif

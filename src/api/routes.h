@@ -1,6 +1,7 @@
 /*
- * The route table: one row a route, all that is said about it.  Dispatch,
- * permissions, body limits, metrics labels and openapi.json come from it.
+ * The route table (routes.def): one row a route, all that is said about it.
+ * Dispatch, permissions, body limits, metrics labels, openapi.json and the
+ * documentation come from it.
  */
 #ifndef API_ROUTES_H
 #define API_ROUTES_H
@@ -27,9 +28,14 @@ struct route {
 	    struct caller *);
 	enum body_limit body;
 	const char *summary;
-	const char *request_schema;  /* name in api/schema.c, or NULL */
+	const char *request_schema;  /* name in api/schema.c, or NULL; with
+	                                one the body must be JSON */
+	const char *statuses;        /* of success: "200 202" */
 	const char *response_schema; /* name, or NULL */
 	const char *response_type;   /* media type; NULL: application/json */
+	const char *params;          /* further ones, see api/openapi.c */
+	const char *name;            /* the handler's, "api_chat" */
+	const char *label;           /* "POST /accounts/{slug}/...": metrics */
 };
 
 extern const struct route routes[];

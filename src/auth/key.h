@@ -16,6 +16,7 @@
 
 struct db_pool;
 struct keys;
+struct lru_stats;
 
 enum key_kind { KEY_API, KEY_WIDGET };
 
@@ -25,27 +26,38 @@ struct key {
 	struct uuid account_id;
 	uint32_t account_slot;
 	uint64_t epoch, general;
-	enum role role;	       /* KEY_API; ROLE_VISITOR for a widget key */
-	int64_t expires_us;    /* 0 never */
-	struct uuid agent_id;  /* KEY_WIDGET: the one agent; nil: any */
-	char **origins;	       /* KEY_WIDGET */
+	enum role role;       /* KEY_API; ROLE_VISITOR for a widget key */
+	int64_t expires_us;   /* 0 never */
+	struct uuid agent_id; /* KEY_WIDGET: the one agent; nil: any */
+	char **origins;       /* KEY_WIDGET */
 	int norigins;
 };
 
 struct keys *keys_new(struct db_pool *, unsigned capacity);
 void keys_free(struct keys *);
 
-/* The key whose text is ${secret}.  ERR_UNKNOWN for every reason a key is not
- * good (same text for all), ERR_UNAVAILABLE. */
+/*
+ * The key whose text is ${secret}; the caller gives the reference back.
+ * ERR_UNKNOWN for every reason a key is not good (malformed, not there,
+ * revoked, expired; same text for all), ERR_UNAVAILABLE.  Any thread; no query
+ * for a malformed text, for a cached key, or for one that was unknown a moment
+ * ago.
+ */
 int keys_find(struct keys *, enum key_kind, const char *secret,
     int64_t deadline, const struct key **ret, struct err *e);
+const struct key *key_ref(const struct key *);
 void key_unref(const struct key *);
+void keys_stats(struct keys *, struct lru_stats *out);
 
 #define KEY_TEXT 64
 #define KEY_PREFIX 16
-/* Make a new key: its text, what is shown of it later, and its hash. */
+/* Make a new key: its text ("sb_live_" or "sb_pub_" and base64url of 32
+ * random bytes), what is shown of it later (its first 12 characters), and its
+ * hash. */
 void key_make(enum key_kind, char text[KEY_TEXT], char prefix[KEY_PREFIX],
     unsigned char hash[32]);
 void key_hash(const char *text, unsigned char hash[32]);
+/* Could ${text} be a key of this kind: prefix, length, alphabet? */
+bool key_well_formed(enum key_kind, const char *text);
 
 #endif

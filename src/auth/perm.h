@@ -3,6 +3,7 @@
 #define AUTH_PERM_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 enum role {
 	ROLE_NONE,
@@ -20,9 +21,9 @@ enum role {
 /* PERM_UNSET is 0 on purpose: a route that names none does not build. */
 enum perm {
 	PERM_UNSET,
-	PERM_PUBLIC,	    /* anybody, also unknown */
-	PERM_CHAT,	    /* talk to an agent */
-	PERM_TURN_READ,	    /* read a turn or a session's messages */
+	PERM_PUBLIC,    /* anybody, also unknown */
+	PERM_CHAT,      /* talk to an agent */
+	PERM_TURN_READ, /* read a turn or a session's messages */
 	PERM_TURN_STOP,
 	PERM_FEEDBACK,
 	PERM_COUNT
@@ -33,5 +34,9 @@ const char *perm_name(enum perm); /* "chat.talk" */
 const char *role_name(enum role); /* "account_owner" */
 /* 0 or -1 */
 int role_parse(const char *name, enum role *out);
+/* May a key have this role?  Those of an account, from viewer to owner. */
+bool role_for_key(enum role);
+/* The table as Markdown, for docs/permissions.md. */
+void perm_write_doc(FILE *);
 
 #endif

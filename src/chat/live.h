@@ -1,6 +1,8 @@
 /*
- * Turns that run now, in shared memory: a few places for each worker slot.  DELETE
- * of a turn finds it here on any worker, sets its flag and wakes the worker.
+ * Turns that run now, in shared memory: a few places for each worker slot.
+ * DELETE of a turn finds it here on any worker, leaves a request in its place
+ * and wakes the worker, which sets the turn's flag itself: so a request that
+ * comes too late never hits the next turn of the place.
  */
 #ifndef CHAT_LIVE_H
 #define CHAT_LIVE_H
@@ -17,31 +19,45 @@ struct net_wait;
 void live_map(unsigned workers, unsigned per_worker);
 
 struct live {
-	_Atomic(int) state; /* 0 free, 1 being filled, 2 runs */
-	struct uuid turn, account;
-	struct uuid session;
+	_Alignas(8) struct uuid turn, account, session; /* written once */
+	struct uuid widget_key; /* who may read and stop it; nil: API callers */
+	_Atomic(uint64_t) asked; /* the last half of the turn to be stopped */
+	_Atomic(int) state;      /* 0 free, 1 being filled, 2 runs */
 	_Atomic(bool) cancel;
 };
 
-/* Take a place for a turn of this process; NULL when all are taken. */
+/* Take a place for a turn of this process; NULL when all are taken.  Set its
+ * widget_key with live_widget() before anybody is told of the turn. */
 struct live *live_enter(const struct uuid *turn, const struct uuid *account,
     const struct uuid *session);
-void live_leave(struct live *);
+void live_leave(struct live *); /* NULL does nothing */
 /* The wait of this thread's running call, so that a wake reaches it. */
 struct net_wait **live_wait(struct live *);
 
+void live_widget(struct live *, const struct uuid *widget_key);
+
 /* Is the turn running on this host?  Its session, when asked. */
-bool live_find(const struct uuid *turn, const struct uuid *account,
-    struct uuid *session);
+bool live_find(
+    const struct uuid *turn, const struct uuid *account, struct uuid *session);
+/* Was it started with this widget key, and runs? */
+bool live_of_widget(const struct uuid *turn, const struct uuid *account,
+    const struct uuid *widget_key);
 /* Ask it to stop; false: not running here. */
 bool live_cancel(const struct uuid *turn, const struct uuid *account);
-/* This process was woken: wake the calls whose flag is set. */
+
+/* Once in a worker: what wakes a call that waits (net_wake). */
+void live_waker(void (*wake)(struct net_wait *));
+/* This process was woken: stop the turns that were asked to, and wake their
+ * calls. */
 void live_wake_cancelled(void);
+/* Stop all turns of this process (it drains and its time is up). */
+void live_cancel_all(void);
+
 /* Master: process ${slot} died; free its places.  Calls back with each turn
  * that was running. */
 void live_reap(unsigned slot,
-    void (*lost)(void *arg, const struct uuid *turn,
-	const struct uuid *account),
+    void (*lost)(
+	void *arg, const struct uuid *turn, const struct uuid *account),
     void *arg);
 
 #endif

@@ -3,6 +3,7 @@
 #define CHAT_SESSION_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/err.h"
@@ -12,23 +13,33 @@ struct account;
 struct chat_deps;
 struct key;
 
-/* GET turn: state and reply.  New reference in *ret.  A widget caller proves
- * the session it belongs to with ${session_key}.  ERR_NOT_FOUND. */
+/*
+ * For all of these: a widget key's caller reaches turns and sessions made for
+ * that key only, everything else is ERR_NOT_FOUND; an API key all of its
+ * account.  JSON goes out as a new reference in *ret.  ERR_UNAVAILABLE when
+ * the database cannot say.
+ */
+
+/* A turn's state (running, completed, failed, cancelled) and its reply.
+ * ${session_key} (may be NULL) narrows a widget key's caller to one session. */
 int chat_turn_get(const struct chat_deps *, const struct account *,
     const struct key *, const struct uuid *turn, const char *session_key,
     int64_t deadline, json_t **ret, struct err *e);
-/* DELETE turn: ask it to stop; 0 also when it has ended already. */
+/* Ask it to stop.  *ret is what chat_turn_get() gives, *asked tells whether it
+ * was running (it ends soon) or had ended already. */
 int chat_turn_stop(const struct chat_deps *, const struct account *,
     const struct key *, const struct uuid *turn, const char *session_key,
-    int64_t deadline, struct err *e);
+    int64_t deadline, json_t **ret, bool *asked, struct err *e);
 /* A page {data, next} of a session's messages, oldest first, after the message
- * id ${after} (NULL: from the start). */
+ * id ${after} (NULL: from the start; ERR_INVALID when it is none). */
 int chat_messages_list(const struct chat_deps *, const struct account *,
     const struct key *, const char *session_key, int limit,
     const struct uuid *after, int64_t deadline, json_t **ret, struct err *e);
-/* rating 1 or -1; comment may be NULL.  The last one counts. */
+/* What a visitor thinks of an agent's message: ${rating} 1 or -1; ${comment}
+ * may be NULL.  The last word counts; *first: it was the first. */
 int chat_feedback(const struct chat_deps *, const struct account *,
     const struct key *, const char *session_key, const struct uuid *message,
-    int rating, const char *comment, int64_t deadline, struct err *e);
+    int rating, const char *comment, int64_t deadline, bool *first,
+    struct err *e);
 
 #endif

@@ -46,9 +46,9 @@ struct chat_ask {
 	const char *message;
 	size_t message_len;
 	const char *session_key; /* NULL: a new session */
-	const char *email;	 /* NULL: none */
-	const json_t *metadata;	 /* object or NULL */
-	int on_disconnect; /* 0 agent's default, 'c' cancel, 'f' finish */
+	const char *email;       /* NULL: none */
+	const json_t *metadata;  /* object or NULL */
+	int on_disconnect;       /* 0 agent's default, 'c' cancel, 'f' finish */
 	bool stream;
 	const char *client_address;
 	const char *request_id, *traceparent, *trace_id;
@@ -66,8 +66,8 @@ struct chat_sink {
 	int (*text)(struct chat_sink *, const char *piece, size_t len);
 	int (*tool_call)(struct chat_sink *, const char *id, const char *name,
 	    const char *arguments);
-	int (*tool_result)(struct chat_sink *, const char *id,
-	    const char *name, bool ok, const char *summary);
+	int (*tool_result)(struct chat_sink *, const char *id, const char *name,
+	    bool ok, const char *summary);
 	int (*beat)(struct chat_sink *);
 	int gone_fd;
 	int beat_ms;
@@ -80,7 +80,7 @@ struct chat_turn {
 	const struct account *account;
 	const struct agent_spec *spec;
 	struct quota_state quota;
-	bool counted; /* accepted for a provider: RateLimit headers */
+	bool counted;      /* accepted for a provider: RateLimit headers */
 	const char *model; /* what answered */
 	struct agent_answer answer;
 	bool priced;
@@ -89,21 +89,32 @@ struct chat_turn {
 	const char *finish_reason;
 	int64_t started_us, latency_us;
 	bool durable;
+	const char *step; /* the last one begun, for the log */
 	struct chat_turn_priv *priv;
 };
 
 /*
- * Run a turn for ${ask}.  Its memory and references hang below ${ctx}.  Returns
- * 0 when it completed and is durable; -1 with e otherwise (t holds what is
- * known; a turn that was opened is stored with its true status).
+ * Run a turn for ${ask}, in this thread; ask, key and sink must outlive it.
+ * Its memory and references hang below ${ctx}; *ret is set in any case.
+ * Returns 0 when the turn ended as it should, or was stopped by DELETE, and is
+ * durable; -1 with e otherwise:
+ *	before opened(), and nothing is stored: ERR_NOT_FOUND, ERR_INVALID,
+ *	ERR_LIMIT (ret->quota tells), ERR_UNAVAILABLE, ERR_TIMEOUT;
+ *	after it, and the turn is stored with its true status: ERR_GONE (the
+ *	reader left, it was cancelled), ERR_UPSTREAM, ERR_TIMEOUT ...;
+ *	ERR_UNAVAILABLE or ERR_INTERNAL with !durable: it could not be stored.
+ *
+ * Tokens: what instructions and message count, and max_tokens, are reserved
+ * (the history is not known yet), the true count is settled.
  */
 int chat_turn_run(const struct chat_deps *, const struct chat_ask *,
-    struct chat_sink *, const void *ctx, struct chat_turn **ret,
-    struct err *e);
+    struct chat_sink *, const void *ctx, struct chat_turn **ret, struct err *e);
 
-/* The turn as the API shows it (usage, tool_calls, citations, ...): one
- * object, fields as in the reply of POST chat.  New reference. */
+/* A finished turn as the reply of POST chat shows it.  New reference, as of
+ * the two below. */
 json_t *chat_turn_json(const struct chat_turn *);
 json_t *chat_usage_json(const struct chat_turn *);
+json_t *chat_agent_json(
+    const struct chat_turn *); /* type, name, display_name */
 
 #endif

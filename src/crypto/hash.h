@@ -11,8 +11,8 @@
 /* Initialise the libraries; once a process, before threads. */
 int crypto_setup(struct err *e);
 void crypto_sha256(const void *p, size_t n, unsigned char out[32]);
-void crypto_hmac_sha256(const unsigned char *key, size_t key_len,
-    const void *p, size_t n, unsigned char out[32]);
+void crypto_hmac_sha256(const unsigned char *key, size_t key_len, const void *p,
+    size_t n, unsigned char out[32]);
 /* One derived key per purpose (RFC 5869, SHA-256). */
 void crypto_derive(const unsigned char *master, size_t len, const char *purpose,
     unsigned char out[32]);

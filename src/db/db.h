@@ -21,12 +21,19 @@ struct db_result;
  * all four lead to the same pool (SCHEMA rule 10). */
 enum db_intent { DB_CONTROL, DB_WRITE, DB_READ, DB_READ_STALE_OK };
 
+/*
+ * statement_ms becomes statement_timeout (0: the role's own).  A pooler in
+ * transaction mode passes no start-up options and may give each transaction
+ * another server: with ${pooler} the limit is a SET LOCAL in each transaction
+ * instead, at the price of one more message.
+ */
 struct db_opts {
 	const char *conninfo; /* without user */
 	const char *user;     /* sb_chat, sb_admin, sb_job, sb_owner */
-	unsigned size;	      /* connections at most */
+	unsigned size;        /* connections at most */
 	int wait_ms, connect_ms, statement_ms;
 	bool prepared; /* named prepared statements */
+	bool pooler;   /* conninfo leads to a transaction-mode pooler */
 };
 
 /* A statement: constant text with $n; name is its prepared name, unique. */
@@ -42,25 +49,31 @@ struct db_call {
 	const struct db_stmt *stmt;
 	const char *param[DB_PARAMS];
 	int nparams;
-	uint32_t binary;	 /* bit n: param n is binary, plen[n] bytes */
+	uint32_t binary; /* bit n: param n is binary, plen[n] bytes */
 	int plen[DB_PARAMS];
 	struct db_result *result; /* out: talloc'd below the ctx of db_run */
 };
 
-/* Opens no connection yet.  The pool belongs to one process. */
+/* Opens no connection yet.  The options are copied.  The pool belongs to one
+ * process; any of its threads may use it. */
 struct db_pool *db_pool_new(const struct db_opts *);
+/* When nobody uses it any more. */
 void db_pool_free(struct db_pool *);
 
 /*
  * Run ${n} calls in one transaction for ${account} (NULL: none set, so row
  * security shows nothing but what gate functions return), all or nothing.
  * Waits for a connection until the pool's wait limit or ${deadline}.
- * Results hang below ${ctx}.  0, or -1 with e: ERR_UNAVAILABLE (no
- * connection, server away or too slow; retry_after set), ERR_CONFLICT (unique,
- * foreign key, serialization; kind = the constraint's problem where SQL raised
- * one), ERR_INVALID (check, data), ERR_NOT_FOUND (P0002), ERR_LIMIT (our own
- * SQLSTATE SB429), ERR_DENIED, ERR_INTERNAL.  A read-only transaction
- * (DB_READ*) that fails because its idle connection had died is run once more.
+ * Results hang below ${ctx}; none after a failure.  0, or -1 with e:
+ * ERR_UNAVAILABLE (no connection, server away or too slow; retry_after set; of
+ * a write it is then not known whether it happened), ERR_CONFLICT (unique,
+ * foreign key, serialization), ERR_INVALID (check, data), ERR_NOT_FOUND
+ * (P0002), ERR_LIMIT (our own SQLSTATE SB429; kind "limit-exceeded"),
+ * ERR_DENIED, ERR_INTERNAL.  The text names the constraint that was broken, and
+ * is SQL's own where our SQL raised it (SQLSTATE SBnnn, after the HTTP status).
+ *
+ * DB_READ* transactions are READ ONLY; one that fails because its idle
+ * connection had died is run once more.
  */
 int db_run(struct db_pool *, enum db_intent, const struct uuid *account,
     struct db_call *calls, int n, int64_t deadline, const void *ctx,
@@ -69,6 +82,8 @@ int db_run(struct db_pool *, enum db_intent, const struct uuid *account,
 int db_ping(struct db_pool *, int64_t deadline, struct err *e);
 
 int db_rows(const struct db_result *);
+/* Rows that an INSERT, UPDATE or DELETE touched. */
+int64_t db_affected(const struct db_result *);
 bool db_null(const struct db_result *, int row, int col);
 /* Text of a field, "" for null; lives as long as the result. */
 const char *db_text(const struct db_result *, int row, int col);

@@ -54,24 +54,39 @@ struct writer_stmt {
 };
 
 struct writer_opts {
-	const char *conninfo; /* without user; sb_writer is added */
-	const struct writer_stmt *stmts;
-	int nstmts;
+	const char *conninfo;            /* without user; sb_writer is added */
+	const struct writer_stmt *stmts; /* must outlive the writer */
+	int nstmts;                      /* WRITER_STMTS at most */
 	unsigned queue_max, batch_max;
 	int timeout_ms; /* statement_timeout, lock_timeout and connect */
 	const char *dead_letter_file;
+	bool prepared, pooler; /* as in db_opts */
 };
 
-/* Starts the thread. */
+#define WRITER_STMTS 32
+
+/* Starts the thread.  All but stmts is copied. */
 struct writer *writer_new(const struct writer_opts *);
-/* Writes what is queued (until ${deadline}), then ends the thread. */
+/*
+ * Writes what is queued (until ${deadline}), then ends the thread.  What could
+ * not be stored by then goes to the dead-letter file.  Nobody may be in
+ * another writer function meanwhile.
+ */
 void writer_free(struct writer *, int64_t deadline);
 
-/* May a new turn start?  False: the queue is full (answer 503 before asking a
- * provider). */
+/*
+ * May a new turn start?  False: the queue is full, in pieces or in bytes
+ * (answer 503 before asking a provider).  Pieces are taken even then, so that a
+ * turn that has begun can end; there are never more of them than threads.
+ */
 bool writer_has_room(struct writer *);
 
-/* A new piece for ${account}; belongs to the caller until submitted. */
+/*
+ * A new piece for ${account}; belongs to the caller until submitted.  Its rows'
+ * account_id must be that account: row security refuses others.  The functions
+ * below never fail; a piece that outgrows 8 MiB or does not fit its statements
+ * is refused when it is submitted.
+ */
 struct piece *piece_new(const struct uuid *account);
 void piece_free(struct piece *);
 /* Begin a row for statement ${stmt}; then give its columns in order. */
@@ -79,7 +94,7 @@ void piece_row(struct piece *, int stmt);
 void piece_null(struct piece *);
 void piece_uuid(struct piece *, const struct uuid *);
 void piece_text(struct piece *, const char *, size_t); /* also JSONB, BYTEA */
-void piece_str(struct piece *, const char *);	       /* NULL is null */
+void piece_str(struct piece *, const char *);          /* NULL is null */
 void piece_int(struct piece *, int64_t); /* INT4 INT8 TIMESTAMPTZ BOOL */
 void piece_real(struct piece *, double);
 
@@ -87,7 +102,8 @@ void piece_real(struct piece *, double);
  * Queue ${p}; the writer owns it afterwards, whatever happens.  writer_commit
  * waits until it is durable: 0, or -1 with ERR_UNAVAILABLE (not stored by
  * ${deadline}: it stays queued and may still be), ERR_INTERNAL (refused by the
- * database: dead letter).  writer_post does not wait.
+ * database: dead letter; or the piece itself is wrong).  writer_post does not
+ * wait.  Any thread.
  */
 int writer_commit(
     struct writer *, struct piece *p, int64_t deadline, struct err *e);

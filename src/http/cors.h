@@ -7,7 +7,8 @@ struct http_resp;
 
 /* Access-Control-* of an answer for an allowed ${origin}, with Vary. */
 void cors_allow(struct http_resp *, const char *origin);
-/* Answer a preflight: 204 with methods and headers for an allowed origin. */
+/* Answer a preflight: 204 with methods and headers for an allowed origin, or
+ * (NULL: not allowed, nobody's) without, which the browser takes as a no. */
 void cors_preflight(struct http_resp *, const char *origin);
 
 #endif

@@ -33,7 +33,10 @@ struct llm_message {
 	const struct llm_tool_call *calls; /* LLM_ASSISTANT */
 	int ncalls;
 	const char *call_id; /* LLM_TOOL: which call this answers */
-	bool is_error;	     /* LLM_TOOL */
+	bool is_error;       /* LLM_TOOL */
+	/* LLM_ASSISTANT in a tool loop: the raw_blocks of the reply whose calls
+	 * are answered next, sent back as they came; NULL where it had none */
+	const json_t *raw_blocks;
 };
 
 /* What retrieval found; the concierge answers from these, other providers find
@@ -55,7 +58,7 @@ struct llm_request {
 	double temperature; /* < 0: leave it to the provider */
 	const struct llm_passage *passages;
 	int npassages;
-	const char *agent_name;	  /* display name, for the concierge */
+	const char *agent_name;   /* display name, for the concierge */
 	const char *account_name; /* for the concierge */
 	const char *traceparent;
 	int64_t deadline; /* absolute; the provider's own limits also hold */
@@ -82,8 +85,8 @@ struct llm_sink {
 	/* A piece of visible text (valid UTF-8, whole characters); -1: stop */
 	int (*text)(struct llm_sink *, const char *piece, size_t len);
 	int (*beat)(struct llm_sink *); /* -1: the reader is gone */
-	int gone_fd;			/* -1 none */
-	bool ignore_gone;		/* finish though the reader left */
+	int gone_fd;                    /* -1 none */
+	bool ignore_gone;               /* finish though the reader left */
 	int beat_ms;
 	atomic_bool *cancel;
 	struct net_wait **wait;
@@ -97,13 +100,13 @@ struct llm_reply {
 	int ncalls;
 	struct llm_usage usage;
 	enum llm_finish finish;
-	bool started;		 /* visible text has gone out */
-	int status;		 /* provider's HTTP status, 0 none */
+	bool started; /* visible text has gone out */
+	int status;   /* provider's HTTP status, 0 none */
 	int attempts;
-	int64_t first_token_ns;	 /* after the start of the call; 0 none */
+	int64_t first_token_ns; /* after the start of the call; 0 none */
 	char upstream_id[96];
 	const json_t *raw_blocks; /* provider's own blocks to send back in a
-				     tool loop (Anthropic thinking); or NULL */
+	                             tool loop (Anthropic thinking); or NULL */
 };
 
 struct llm_opts {
@@ -115,6 +118,7 @@ struct llm_opts {
 	const char *const *default_models;
 };
 
+/* Copies what it needs.  Any thread may use the result. */
 struct llm *llm_new(struct net *, const struct llm_opts *);
 void llm_free(struct llm *);
 
@@ -143,5 +147,7 @@ int llm_complete(struct llm *, const struct llm_request *rq,
 /* Rough count: what usage is called when the provider says nothing, and what
  * limits reserve before. */
 int64_t llm_estimate_tokens(const char *text, size_t len);
+/* The same for everything a request says: system, messages, tools. */
+int64_t llm_estimate_request(const struct llm_request *);
 
 #endif

@@ -16,7 +16,7 @@ struct sse_parser {
 	    void *arg, const char *event, const char *data, size_t len);
 	void *arg;
 	unsigned char state; /* BOM progress, CR seen */
-	int stopped;	     /* what on_event returned, when not 0 */
+	int stopped;         /* what on_event returned, when not 0 */
 };
 
 /* ${max}: longest line and longest data of an event. */

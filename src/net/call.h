@@ -3,7 +3,11 @@
  * place that waits for bytes, the caller's hang-up, heartbeats and the
  * deadline together.  libcurl's multi handles with warm connections are pooled
  * per process by origin.  TLS is verified, redirects are not followed, proxies
- * are off, names are resolved by net/resolve.
+ * are off, no encoding is asked for, names are resolved by net/resolve.
+ *
+ * A POST is sent once.  The one exception is libcurl's own: a warm connection
+ * that turns out to have been closed before it gave a single byte is replaced
+ * by a fresh one, and the request is sent there.
  */
 #ifndef NET_CALL_H
 #define NET_CALL_H
@@ -17,8 +21,16 @@
 
 struct net;
 
-/* Before threads start (curl_global_init). */
+/*
+ * Before threads start (curl_global_init).  Keeps at most ${warm_connections}
+ * idle connections, all origins together.  From here on the process ignores
+ * SIGPIPE: TLS has no other way to say that the peer is gone.  Certificates
+ * are checked against the system's, or against SSL_CERT_FILE / SSL_CERT_DIR
+ * where the environment names them.  Starts no thread until a name has to be
+ * resolved, so that it may be called before a fork.
+ */
 struct net *net_new(unsigned warm_connections);
+/* No call may be running. */
 void net_free(struct net *);
 
 struct net_wait;
@@ -29,53 +41,86 @@ struct net_call {
 	const char *const *headers; /* "Name: value", NULL-terminated */
 	const char *body;
 	size_t body_len;
+	/*
+	 * Limits, all kept by us: the connection with its name and TLS; from
+	 * then to the first byte of the body; silence inside the body; and the
+	 * whole call.  0 = none.
+	 */
 	int connect_ms, first_byte_ms, idle_ms;
-	int64_t deadline; /* absolute, monotonic */
-	size_t response_max;
+	int64_t deadline;    /* absolute, monotonic; 0 none */
+	size_t response_max; /* bytes of body; 0 = 4 MiB */
 
-	/* Called with each piece of a body; non-zero stops the call. */
+	/*
+	 * Called with each piece of a body.  0: go on.  NET_ENOUGH: all that
+	 * matters has come; what follows is dropped and the call ends as
+	 * NET_OK, after a short wait for the body's end that keeps the
+	 * connection.  Anything else stops the call (NET_STOPPED).
+	 */
 	int (*on_body)(void *arg, const char *p, size_t n);
-	/* Called once, when the status and headers are known. */
+	/* Called once, when the status and headers are known; the reply that
+	 * net_call fills holds them. */
 	void (*on_head)(void *arg, int status);
 	void *arg;
 
 	/* While waiting: */
-	int gone_fd;	   /* readable at EOF when the reader has left; -1 none */
-	bool ignore_gone;  /* run to the end though the reader left */
-	int beat_ms;	   /* call on_beat this often while silent; 0 never */
+	int gone_fd; /* readable at EOF when the reader has left; -1 none */
+	bool ignore_gone; /* run to the end though the reader left */
+	int beat_ms;      /* call on_beat this often, whatever the peer sends;
+	                     0 never */
 	int (*on_beat)(void *arg); /* -1: the reader is gone */
-	atomic_bool *cancel; /* set from outside: stop (see net_wake) */
-	struct net_wait **wait; /* out, while the call runs: for net_wake */
+	atomic_bool *cancel;       /* set from outside: stop (see net_wake) */
+	/* Out: non-NULL while the call runs, for net_wake; written and to be
+	 * read with __atomic builtins. */
+	struct net_wait **wait;
 };
 
+#define NET_ENOUGH 1
+#define NET_STOP (-1)
+
 enum net_end {
-	NET_OK,		/* an answer with any status */
-	NET_CONNECT,	/* no connection, TLS refused, name unknown */
-	NET_TIMEOUT,	/* connect, first byte, idle or total: see text */
-	NET_BROKEN,	/* cut before its end */
-	NET_TOO_LARGE,
-	NET_STOPPED,	/* on_body said so */
-	NET_GONE,	/* the reader left */
+	NET_OK,        /* an answer with any status */
+	NET_CONNECT,   /* no connection, TLS refused, name unknown */
+	NET_TIMEOUT,   /* connect, first byte, idle or total: see text */
+	NET_BROKEN,    /* cut before its end */
+	NET_TOO_LARGE, /* body or headers beyond their limits */
+	NET_STOPPED,   /* on_body said so */
+	NET_GONE,      /* the reader left */
 	NET_CANCELLED,
 };
 
+/* Header values are printable and cut to their places; "" when absent. */
 struct net_reply {
 	enum net_end end;
+	bool sent;  /* a connection stood and the request went out */
 	int status; /* 0 before one came */
 	char content_type[96];
-	char retry_after[64];	 /* header as sent, "" when absent */
+	char retry_after[64];    /* header as sent */
 	char retry_after_ms[32]; /* OpenAI's header */
-	char upstream_id[96];	 /* x-request-id or request-id */
-	int64_t first_byte_ns;	 /* after the start; 0 none */
-	size_t bytes;
+	char should_retry[8];    /* x-should-retry */
+	char date[40];
+	/* OpenAI's buckets: what is left, and how long until it is full */
+	char requests_left[16], requests_reset[24];
+	char tokens_left[16], tokens_reset[24];
+	char upstream_id[96]; /* x-request-id or request-id */
+	bool encoded; /* the body has a content-encoding nobody asked for */
+	int64_t first_byte_ns; /* of the body, after the start; 0 none */
+	size_t bytes;          /* of the body */
 };
 
-/* Make the call.  0 when the end is NET_OK; else -1 with e (ERR_UPSTREAM,
- * ERR_TIMEOUT, ERR_GONE, ERR_CANCELLED) and *reply filled as far as known. */
-int net_call(struct net *, const struct net_call *, struct net_reply *,
-    struct err *e);
+/*
+ * Make the call.  0 when the end is NET_OK; else -1 with e (ERR_UPSTREAM,
+ * ERR_TIMEOUT, ERR_GONE, ERR_CANCELLED; kinds upstream-unreachable,
+ * upstream-timeout, upstream-broken, upstream-too-large) and *reply filled as
+ * far as known.  e says nothing of headers and body.  Any thread.
+ */
+int net_call(
+    struct net *, const struct net_call *, struct net_reply *, struct err *e);
 
-/* From another thread: make a running call look at its cancel flag. */
+/*
+ * From another thread: make a running call look at its cancel flag.  A wait
+ * lives as long as its struct net, so that a pointer read a moment too late
+ * costs some other call a look at its own flag and nothing else.
+ */
 void net_wake(struct net_wait *);
 
 /* Is the peer of the socket gone?  Never blocks; reads nothing.  Returns 1

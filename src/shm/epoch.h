@@ -23,5 +23,10 @@ uint64_t epoch_general(void);
 /* Is data of (slot, epoch), read when the general counter stood at ${general},
  * still current? */
 bool epoch_current(uint32_t slot, uint64_t epoch, uint64_t general);
+/*
+ * A number that grows with every raise, of any slot and of everything: what was
+ * not there when it was read may be there once it has moved (account/absent.h).
+ */
+uint64_t epoch_moves(void);
 
 #endif

@@ -18,16 +18,16 @@
 enum proc_kind { PROC_NONE, PROC_CHAT, PROC_ADMIN, PROC_JOB, PROC_LISTENER };
 
 struct proc {
-	_Atomic(pid_t) pid; /* 0: free */
-	_Atomic(int) kind;  /* enum proc_kind */
+	_Atomic(pid_t) pid;           /* 0: free */
+	_Atomic(int) kind;            /* enum proc_kind */
 	_Atomic(unsigned) generation; /* of the configuration it serves */
-	_Atomic(bool) ready;	      /* serves */
-	_Atomic(bool) leaving;	      /* drains; takes nothing new */
+	_Atomic(bool) ready;          /* serves */
+	_Atomic(bool) leaving;        /* drains; takes nothing new */
 	_Atomic(unsigned) threads, busy;
-	_Atomic(int64_t) full_since; /* clock_mono() when it reached the ceiling,
-					0 below it */
-	struct uuid id; /* the workers row: new at each start */
-	int wake_fd;	/* eventfd made by the master: look at your live turns */
+	_Atomic(int64_t) full_since; /* clock_mono() when it reached the
+	                                ceiling, 0 below it */
+	struct uuid id;              /* the workers row: new at each start */
+	int wake_fd; /* eventfd made by the master: look at your live turns */
 };
 
 /* In the master, before the fork; makes the eventfds. */

@@ -32,7 +32,11 @@ void log_context(
 /*
  * Write an event: ${event} is a stable snake_case name, then pairs of const
  * char * key and value (a NULL value is left out), then NULL.  Safe in any
- * thread.
+ * thread; errno is kept.  A line has at most 4,096 bytes ("cut": true when
+ * something did not fit), a value about 1,000.  Values under keys that name
+ * secrets or a visitor's words and data (password, token, email, phone,
+ * message, body, reply, prompt, content ...) are masked whole: use "error" for
+ * an error's text.
  *	log_event(LOG_WARN, "db_lost", "error", e.text, NULL);
  */
 void log_event(enum log_level level, const char *event, ...)

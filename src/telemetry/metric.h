@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "util/buf.h"
 
@@ -30,17 +31,22 @@ void metric_slot(unsigned slot);
 /* Set every gauge of ${slot} to 0: its process is gone (counters stay). */
 void metric_slot_reaped(unsigned slot);
 
-void metric_add(enum metric_id, int64_t n);  /* counter, or a gauge's change */
-void metric_set(enum metric_id, int64_t n);  /* gauge of this process */
+void metric_add(enum metric_id, int64_t n);   /* counter, or a gauge's change */
+void metric_set(enum metric_id, int64_t n);   /* gauge of this process */
 void metric_time(enum metric_id, int64_t ns); /* histogram, observed in ns */
 int64_t metric_sum(enum metric_id);
 
 /* A request answered: counts by route and status, and its latency by route. */
 void metric_request(unsigned route, int status, int64_t ns);
-/* Names for the route label; index = row of the route table; static text. */
+/*
+ * Names for the route label; index = row of the route table; static text, set
+ * before the fork.  "POST /x" gives the labels method="POST",route="/x".
+ */
 void metric_route_name(unsigned route, const char *name);
 
 /* The whole page, Prometheus text format 0.0.4. */
 void metric_write(struct buf *out);
+/* The table as roff, one .TP a metric: for the manual page. */
+void metric_write_doc(FILE *);
 
 #endif

@@ -24,7 +24,11 @@ void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* Append ${s} as a JSON string with its quotes (RFC 8259; "/" unescaped). */
+/*
+ * Append ${s} as a JSON string with its quotes (RFC 8259; "/" unescaped).
+ * Always valid: control characters become escapes, bytes that are not UTF-8
+ * U+FFFD.
+ */
 void buf_json_str(struct buf *b, const char *s, size_t n);
 /* Remove the first ${n} bytes. */
 void buf_consume(struct buf *b, size_t n);

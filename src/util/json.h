@@ -23,8 +23,9 @@ struct json_limits {
 void json_setup(void);
 
 /*
- * Parse exactly one JSON text.  Store a new reference in *ret.  Return 0, or
- * -1 with ERR_MALFORMED ("line 3, column 7: ...") and *ret untouched.
+ * Parse exactly one JSON text: any value, not only objects.  Store a new
+ * reference in *ret.  Return 0, or -1 with ERR_MALFORMED ("line 3, column 7:
+ * ...") and *ret untouched.
  */
 int json_parse(const char *text, size_t len, const struct json_limits *lim,
     json_t **ret, struct err *e);

@@ -44,7 +44,11 @@ void lru_free(struct lru *);
 /*
  * Store in *ret a reference to the value of ${key}; the caller gives it back
  * with ops->unref.  ${arg} goes to make().  Waiting for somebody else's make
- * ends at ${deadline} (ERR_UNAVAILABLE).  0, or -1 with *ret untouched.
+ * ends at ${deadline} (ERR_UNAVAILABLE).  If that make fails, the waiters get
+ * its error, unless it is the maker's own affair (ERR_GONE, ERR_CANCELLED) or
+ * its value is no longer fresh: then they make it themselves.  What is being
+ * made during lru_clear() goes to its callers but is not kept.  0, or -1 with
+ * *ret untouched.
  */
 int lru_get(struct lru *, const char *key, void *arg, int64_t deadline,
     void **ret, struct err *e);

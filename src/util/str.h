@@ -14,6 +14,8 @@ void str_b64url(const void *p, size_t n, char *out);
 int str_b64url_decode(const char *s, size_t n, void *out, size_t max);
 /* Length of the longest prefix of s[0..n) that is valid UTF-8. */
 size_t str_utf8_prefix(const char *s, size_t n);
+/* Length of the valid character at ${s}, n > 0 bytes left; 0 if it is none. */
+size_t str_utf8_char(const char *s, size_t n);
 bool str_utf8_valid(const char *s, size_t n);
 /* Whole decimal number in [min, max]; 0 or -1. */
 int str_int(const char *s, int64_t min, int64_t max, int64_t *out);

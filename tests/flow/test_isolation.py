@@ -24,7 +24,7 @@ class IsolationTest(unittest.TestCase):
             rig.run("account", "create", slug, "--name", canary, "--tier",
                     "enterprise")
             rig.run("agent", "create", slug, "sales/shop", "--display-name",
-                    canary + " Shop", "--config", "-", stdin=json.dumps({
+                    canary + " Shop", "--configuration", "-", stdin=json.dumps({
                         "model_override": "openai:mock-echo",
                         "model_fallback": False,
                         "system_prompt_override": canary + " prompt"}))

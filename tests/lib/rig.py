@@ -162,10 +162,10 @@ class Rig:
 
     def _database(self):
         out = subprocess.run(
-            [os.path.join(SOURCE, "tests", "lib", "dbtemp")],
+            [os.path.join(BUILD, "tests", "lib", "dbtemp")],
             check=True, stdout=subprocess.PIPE, text=True,
             env=dict(os.environ, SB_BUILD=BUILD)).stdout
-        self.conninfo = re.search(r'SB_TEST_DB="([^"]*)"', out).group(1)
+        self.conninfo = re.search(r"SB_TEST_DB='([^']*)'", out).group(1)
 
     def _config(self):
         with open(self.path("etc", "master.key"), "w") as f:
@@ -287,7 +287,7 @@ class Rig:
                   "STATIC_DIR": self.path("static"),
                   "USER_LINE": f"user {self.user.pw_name};"
                   if os.geteuid() == 0 else ""}
-        text = re.sub(r"@(\w+)@", lambda m: values[m.group(1)], template)
+        text = re.sub(r"@(\w+)@", lambda m: values.get(m.group(1), m.group(0)), template)
         conf = self.path("etc", "nginx.conf")
         with open(conf, "w") as f:
             f.write(text)

@@ -173,7 +173,7 @@ test_kept(void **state)
 		assert_string_equal(seen.body, "xyz");
 		assert_int_equal(seen.gone_fd, sv[0]);
 		assert_string_equal(text,
-		    "Status: 200\r\nX-Content-Type-Options: nosniff\r\n"
+		    "Status: 200 OK\r\nX-Content-Type-Options: nosniff\r\n"
 		    "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\n"
 		    "hello");
 	}

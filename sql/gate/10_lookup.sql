@@ -1,0 +1,72 @@
+-- What is looked up before the account of a request is known: slug or id to
+-- account, hash to key.  Each answer carries the epochs of its own snapshot, so
+-- that a cached entry can be proven fresh.  A revoked key is no answer.
+-- needs: SELECT ON control.accounts
+-- needs: SELECT ON control.tiers
+-- needs: SELECT ON control.platform
+-- needs: SELECT ON control.api_keys
+-- needs: SELECT ON control.widget_keys
+
+-- One account, active or not.  A limit is what holds: the account's own
+-- number, else the tier's; -1 is unlimited.  origins: the union over its live
+-- widget keys, a JSON array.
+CREATE OR REPLACE FUNCTION gate.account_by_id(p_id uuid)
+RETURNS TABLE (id uuid, slot integer, slug text, name text, tier text,
+	is_active boolean, max_agents bigint, requests_per_hour bigint,
+	origins jsonb, config_epoch bigint, platform_epoch bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT a.id, a.slot, a.slug, a.name, a.tier, a.is_active,
+		coalesce(a.max_agents, t.max_agents, -1),
+		coalesce(a.requests_per_hour, t.requests_per_hour, -1),
+		coalesce((SELECT jsonb_agg(DISTINCT o)
+			FROM widget_keys w, unnest(w.allowed_origins) AS o
+			WHERE w.account_id = a.id AND w.revoked_at IS NULL), '[]'),
+		a.config_epoch, p.config_epoch
+	FROM accounts a JOIN tiers t ON t.name = a.tier CROSS JOIN platform p
+	WHERE a.id = p_id
+$$;
+REVOKE ALL ON FUNCTION gate.account_by_id(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.account_by_id(uuid) TO sb_chat, sb_admin;
+
+CREATE OR REPLACE FUNCTION gate.account_by_slug(p_slug text)
+RETURNS TABLE (id uuid, slot integer, slug text, name text, tier text,
+	is_active boolean, max_agents bigint, requests_per_hour bigint,
+	origins jsonb, config_epoch bigint, platform_epoch bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT f.*
+	FROM accounts a CROSS JOIN LATERAL gate.account_by_id(a.id) AS f
+	WHERE a.slug = p_slug
+$$;
+REVOKE ALL ON FUNCTION gate.account_by_slug(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.account_by_slug(text) TO sb_chat, sb_admin;
+
+-- The key of this SHA-256.  expires_us: microseconds since 1970, 0 is never;
+-- whether that has passed is asked at each use, not here.
+CREATE OR REPLACE FUNCTION gate.api_key_find(p_hash bytea)
+RETURNS TABLE (id uuid, account_id uuid, account_slot integer, role text,
+	expires_us bigint, config_epoch bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT k.id, k.account_id, a.slot, k.role,
+		coalesce((extract(epoch FROM k.expires_at) * 1000000)::bigint, 0),
+		a.config_epoch
+	FROM api_keys k JOIN accounts a ON a.id = k.account_id
+	WHERE k.key_hash = p_hash AND k.revoked_at IS NULL
+$$;
+REVOKE ALL ON FUNCTION gate.api_key_find(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.api_key_find(bytea) TO sb_chat, sb_admin;
+
+CREATE OR REPLACE FUNCTION gate.widget_key_find(p_hash bytea)
+RETURNS TABLE (id uuid, account_id uuid, account_slot integer,
+	agent_instance_id uuid, origins jsonb, config_epoch bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT k.id, k.account_id, a.slot, k.agent_instance_id,
+		to_jsonb(k.allowed_origins), a.config_epoch
+	FROM widget_keys k JOIN accounts a ON a.id = k.account_id
+	WHERE k.key_hash = p_hash AND k.revoked_at IS NULL
+$$;
+REVOKE ALL ON FUNCTION gate.widget_key_find(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.widget_key_find(bytea) TO sb_chat, sb_admin;

@@ -1,0 +1,214 @@
+/*
+ * Accounts by slug and by id, each from one cached snapshot.  A snapshot is
+ * stale when its account's epoch has moved, or the platform's: the numbers of
+ * its tier stand in the platform's table.
+ */
+#include "account/account.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "account/absent.h"
+#include "account/store.h"
+#include "db/db.h"
+#include "shm/epoch.h"
+#include "util/lru.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define ABSENT_PLACES 1024
+
+struct accounts {
+	struct db_pool *db;
+	struct lru *lru;
+	struct absent *absent;
+};
+
+/* What the cache counts; the public part first. */
+struct counted {
+	struct account a;
+	atomic_uint refs;
+};
+
+static void
+value_ref(void *value)
+{
+	struct counted *c = value;
+
+	atomic_fetch_add(&c->refs, 1);
+}
+
+static void
+value_unref(void *value)
+{
+	struct counted *c = value;
+
+	if (c != NULL && atomic_fetch_sub(&c->refs, 1) == 1)
+		mem_free(c);
+}
+
+static bool
+value_fresh(const void *value)
+{
+	const struct account *a = value;
+
+	return epoch_current(a->slot, a->epoch, a->general) &&
+	       epoch_current(0, a->platform_epoch, a->general);
+}
+
+static int
+not_found(struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND, "There is no such account.");
+}
+
+/* Copy a text that may be longer than its place, whole characters only. */
+static void
+copy_text(char *to, size_t size, const char *from)
+{
+	size_t n = strlen(from);
+
+	if (n >= size)
+		n = str_utf8_prefix(from, size - 1);
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+static struct counted *
+from_row(const struct db_result *r, uint64_t general)
+{
+	struct counted *c = mem_new(NULL, struct counted);
+	struct account *a = &c->a;
+
+	atomic_init(&c->refs, 1);
+	if (db_uuid(r, 0, 0, &a->id) != 0) {
+		mem_free(c);
+		return NULL;
+	}
+	a->slot = (uint32_t)db_int(r, 0, 1);
+	copy_text(a->slug, sizeof(a->slug), db_text(r, 0, 2));
+	copy_text(a->name, sizeof(a->name), db_text(r, 0, 3));
+	copy_text(a->tier, sizeof(a->tier), db_text(r, 0, 4));
+	a->active = db_bool(r, 0, 5);
+	a->max_agents = db_int(r, 0, 6);
+	a->requests_per_hour = db_int(r, 0, 7);
+	a->origins = origin_list(c, db_text(r, 0, 8), &a->norigins);
+	a->epoch = (uint64_t)db_int(r, 0, 9);
+	a->platform_epoch = (uint64_t)db_int(r, 0, 10);
+	a->general = general;
+	return c;
+}
+
+/* ${key} is "s:<slug>" or "i:<uuid>". */
+static int
+value_make(
+    void *arg, const char *key, int64_t deadline, void **ret, struct err *e)
+{
+	struct accounts *as = arg;
+	uint64_t moves = epoch_moves(), general = epoch_general();
+	struct db_call call = { .stmt = key[0] == 's' ? &account_store_by_slug
+		                                      : &account_store_by_id,
+		.param = { key + 2 },
+		.nparams = 1 };
+	struct counted *c;
+	void *ctx;
+	int rc;
+
+	if (absent_known(as->absent, key))
+		return not_found(e);
+	ctx = mem_root("account_make");
+	rc = db_run(as->db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e);
+	if (rc == 0 && db_rows(call.result) == 0) {
+		absent_note(as->absent, key, moves);
+		rc = not_found(e);
+	} else if (rc == 0) {
+		c = from_row(call.result, general);
+		if (c != NULL)
+			*ret = c;
+		else
+			rc = err_set(e, ERR_INTERNAL, "account without an id");
+	}
+	mem_free(ctx);
+	return rc;
+}
+
+static const struct lru_ops ops = { value_ref, value_unref, value_fresh,
+	value_make };
+
+struct accounts *
+accounts_new(struct db_pool *db, unsigned capacity)
+{
+	struct accounts *as = mem_new(NULL, struct accounts);
+
+	as->db = db;
+	as->lru = lru_new(capacity, &ops);
+	as->absent = absent_new(ABSENT_PLACES);
+	return as;
+}
+
+void
+accounts_free(struct accounts *as)
+{
+	if (as == NULL)
+		return;
+	lru_free(as->lru);
+	absent_free(as->absent);
+	mem_free(as);
+}
+
+void
+accounts_stats(struct accounts *as, struct lru_stats *out)
+{
+	lru_stats(as->lru, out);
+}
+
+static int
+get(struct accounts *as, const char *key, int64_t deadline,
+    const struct account **ret, struct err *e)
+{
+	void *value;
+
+	if (lru_get(as->lru, key, as, deadline, &value, e) != 0)
+		return -1;
+	*ret = &((struct counted *)value)->a;
+	return 0;
+}
+
+int
+accounts_by_slug(struct accounts *as, const char *slug, int64_t deadline,
+    const struct account **ret, struct err *e)
+{
+	char key[2 + 64];
+
+	if (!str_is_slug(slug))
+		return not_found(e);
+	snprintf(key, sizeof(key), "s:%s", slug);
+	return get(as, key, deadline, ret, e);
+}
+
+int
+accounts_by_id(struct accounts *as, const struct uuid *id, int64_t deadline,
+    const struct account **ret, struct err *e)
+{
+	char key[2 + UUID_TEXT] = "i:";
+
+	id_format(id, key + 2);
+	return get(as, key, deadline, ret, e);
+}
+
+const struct account *
+account_ref(const struct account *a)
+{
+	/* The count is no part of the immutable value. */
+	value_ref((void *)(uintptr_t)a);
+	return a;
+}
+
+void
+account_unref(const struct account *a)
+{
+	value_unref((void *)(uintptr_t)a);
+}

@@ -1,0 +1,310 @@
+/*
+ * The loop of an agent: retrieve once, then model, tools, model ... until the
+ * model is done, the step limit or the deadline is reached, or the reader is
+ * gone.  No database connection is held while the model talks.
+ */
+#include "agent/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "account/account.h"
+#include "agent/lookup.h"
+#include "agent/prompt.h"
+#include "agent/spec.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define CALLS_PER_ROUND 16
+#define REPLY_MAX (4 * 1024 * 1024) /* what can be stored */
+#define RESULT_MAX (256 * 1024)
+
+struct run {
+	struct llm_sink llm; /* first: what the model's side sees of us */
+	const struct agent_deps *deps;
+	const struct agent_ask *ask;
+	struct agent_sink *sink;
+	const void *ctx;
+	struct agent_answer *out;
+	struct lookup lookup;
+	const char *instructions; /* system content, of all rounds */
+	json_t *tools;
+	struct llm_message *messages; /* the whole talk so far */
+	int nmessages, room;
+	bool parted;   /* the next text begins a new paragraph */
+	bool too_long; /* more was said than can be stored */
+	int64_t started;
+};
+
+static int
+pass_on(struct run *r, const char *piece, size_t len)
+{
+	if (r->too_long || len >= REPLY_MAX - r->out->reply.text.len) {
+		r->too_long = true;
+		return -1;
+	}
+	buf_add(&r->out->reply.text, piece, len);
+	if (r->out->reply.first_token_ns == 0)
+		r->out->reply.first_token_ns = clock_mono() - r->started;
+	r->out->reply.started = true;
+	return r->sink->llm.text(&r->sink->llm, piece, len);
+}
+
+static int
+on_text(struct llm_sink *s, const char *piece, size_t len)
+{
+	struct run *r = (struct run *)s;
+
+	/* What was said before a tool was called ends its paragraph. */
+	if (r->parted && r->out->reply.text.len > 0 &&
+	    pass_on(r, "\n\n", 2) < 0)
+		return -1;
+	r->parted = false;
+	return pass_on(r, piece, len);
+}
+
+static int
+on_beat(struct llm_sink *s)
+{
+	struct run *r = (struct run *)s;
+
+	return r->sink->llm.beat ? r->sink->llm.beat(&r->sink->llm) : 0;
+}
+
+static void
+add_message(struct run *r, const struct llm_message *m)
+{
+	if (r->nmessages == r->room) {
+		int room = r->room * 2 + 8;
+		struct llm_message *more =
+		    mem_array(r->ctx, struct llm_message, (size_t)room);
+
+		if (r->nmessages > 0)
+			memcpy(more, r->messages,
+			    sizeof(*more) * (size_t)r->nmessages);
+		mem_free(r->messages);
+		r->messages = more;
+		r->room = room;
+	}
+	r->messages[r->nmessages++] = *m;
+}
+
+static void
+begin(struct run *r)
+{
+	const struct agent_ask *ask = r->ask;
+	const struct llm_sink *up = &r->sink->llm;
+
+	r->started = clock_mono();
+	r->llm.text = on_text;
+	r->llm.beat = on_beat;
+	r->llm.gone_fd = up->gone_fd;
+	r->llm.ignore_gone = up->ignore_gone;
+	r->llm.beat_ms = up->beat_ms;
+	r->llm.cancel = up->cancel;
+	r->llm.wait = up->wait;
+
+	memset(r->out, 0, sizeof(*r->out));
+	buf_init(&r->out->reply.text, r->ctx, REPLY_MAX);
+	r->out->reply.finish = LLM_ERROR;
+	r->out->tool_calls = json_array();
+	r->out->citations = json_array();
+
+	for (int i = 0; i < ask->nhistory; i++)
+		add_message(r, &ask->history[i]);
+	add_message(r, &(struct llm_message){ .role = LLM_USER,
+			   .text = ask->message,
+			   .len = strlen(ask->message) });
+	if (r->deps->tool_rounds > 0)
+		r->tools = lookup_declare(ask->spec);
+}
+
+static void
+add_usage(struct llm_usage *sum, const struct llm_usage *u)
+{
+	sum->input += u->input;
+	sum->cached += u->cached;
+	sum->cache_write += u->cache_write;
+	sum->output += u->output;
+	sum->reasoning += u->reasoning;
+	sum->estimated |= u->estimated;
+}
+
+/* Ask the model once; *reply is that of this round. */
+static int
+ask_model(struct run *r, struct llm_reply *reply, struct err *e)
+{
+	const struct agent_ask *ask = r->ask;
+	struct llm_reply *all = &r->out->reply;
+	struct llm_request rq = {
+		.model = ask->model,
+		.system = r->instructions,
+		.messages = r->messages,
+		.nmessages = r->nmessages,
+		.tools = r->tools,
+		.max_tokens = ask->spec->max_tokens,
+		.temperature = ask->spec->temperature,
+		.passages = r->lookup.passages,
+		.npassages = r->lookup.n,
+		.agent_name = ask->spec->display_name,
+		.account_name = ask->account->name,
+		.traceparent = ask->traceparent,
+		.deadline = ask->deadline,
+	};
+	int rc;
+
+	memset(reply, 0, sizeof(*reply));
+	rc = llm_complete(r->deps->llm, &rq, &r->llm, r->ctx, reply, e);
+	r->out->steps++;
+	add_usage(&all->usage, &reply->usage);
+	all->attempts += reply->attempts;
+	all->finish = reply->finish;
+	all->status = reply->status;
+	if (reply->model[0])
+		memcpy(all->model, reply->model, sizeof(all->model));
+	memcpy(all->upstream_id, reply->upstream_id, sizeof(all->upstream_id));
+	return rc;
+}
+
+/* What the model wrote as arguments, for people: an object, else its text. */
+static json_t *
+arguments_json(const char *text)
+{
+	json_t *v;
+
+	if (json_parse(text, strlen(text), &(struct json_limits){ 16, 1000 },
+		&v, NULL) == 0)
+		return v;
+	v = json_string(text);
+	return v ? v : json_string("");
+}
+
+/* One call of a tool, from its event to its answer. */
+static int
+call_tool(struct run *r, const struct llm_tool_call *call, bool too_many,
+    struct err *e)
+{
+	const char *arguments = call->arguments ? call->arguments : "";
+	struct agent_sink *sink = r->sink;
+	char summary[160];
+	struct buf result;
+	bool ok = false;
+
+	if (sink->tool_call(sink, call->id, call->name, arguments) < 0 &&
+	    !r->llm.ignore_gone)
+		return err_set(e, ERR_GONE, "the reader left");
+	buf_init(&result, r->ctx, RESULT_MAX);
+	if (too_many) {
+		buf_adds(&result, "Error: too many calls at once.");
+		snprintf(summary, sizeof(summary), "too many calls");
+	} else if (r->tools && lookup_offers(r->ask->spec, call->name)) {
+		ok = lookup_call(
+		    &r->lookup, call->name, arguments, &result, summary);
+	} else {
+		buf_adds(&result, "Error: there is no tool of that name.");
+		snprintf(summary, sizeof(summary), "unknown tool");
+	}
+	add_message(r, &(struct llm_message){ .role = LLM_TOOL,
+			   .text = result.data,
+			   .len = result.len,
+			   .call_id = call->id,
+			   .is_error = !ok });
+	json_array_append_new(r->out->tool_calls,
+	    json_pack("{s:s, s:s, s:o, s:b, s:s}", "id", call->id, "name",
+		call->name, "arguments", arguments_json(arguments), "ok", ok,
+		"summary", summary));
+	if (sink->tool_result(sink, call->id, call->name, ok, summary) < 0 &&
+	    !r->llm.ignore_gone)
+		return err_set(e, ERR_GONE, "the reader left");
+	return 0;
+}
+
+static int
+call_tools(struct run *r, const struct llm_reply *reply, struct err *e)
+{
+	add_message(
+	    r, &(struct llm_message){ .role = LLM_ASSISTANT,
+		   .text = reply->text.len > 0 ? reply->text.data : NULL,
+		   .len = reply->text.len,
+		   .calls = reply->calls,
+		   .ncalls = reply->ncalls,
+		   .raw_blocks = reply->raw_blocks });
+	for (int i = 0; i < reply->ncalls; i++) {
+		if (r->llm.cancel && atomic_load(r->llm.cancel))
+			return err_set(e, ERR_CANCELLED, "stopped");
+		if (call_tool(r, &reply->calls[i], i >= CALLS_PER_ROUND, e) < 0)
+			return -1;
+	}
+	r->parted = true;
+	return 0;
+}
+
+/* Find what there is to say, and tell the model how to say it.  Later finds of
+ * its tools come as their answers, so that this part never changes. */
+static int
+prepare(struct run *r, struct err *e)
+{
+	const struct agent_ask *ask = r->ask;
+
+	lookup_init(&r->lookup, r->ctx, r->deps->db, ask->spec, ask->deadline);
+	if (lookup_message(
+		&r->lookup, ask->history, ask->nhistory, ask->message, e) < 0)
+		return -1;
+	r->instructions = prompt_system(r->ctx, ask->spec->system_prompt,
+	    r->lookup.passages, r->lookup.n, clock_wall_us());
+	if (!r->instructions)
+		return err_set(
+		    e, ERR_INTERNAL, "the system content is too long");
+	return 0;
+}
+
+static int
+talk(struct run *r, struct err *e)
+{
+	for (int round = 0;; round++) {
+		struct llm_reply reply;
+
+		int rc = ask_model(r, &reply, e);
+
+		if (r->too_long)
+			return err_set_kind(e, ERR_UPSTREAM,
+			    "upstream-too-large", 0,
+			    "the model said more than can be stored");
+		if (rc < 0)
+			return -1;
+		if (reply.finish != LLM_TOOL_CALLS || reply.ncalls == 0 ||
+		    round >= r->deps->tool_rounds)
+			return 0;
+		if (call_tools(r, &reply, e) < 0)
+			return -1;
+	}
+}
+
+int
+agent_run(const struct agent_deps *deps, const struct agent_ask *ask,
+    struct agent_sink *sink, const void *ctx, struct agent_answer *out,
+    struct err *e)
+{
+	struct run *r = mem_new(ctx, struct run);
+	int rc;
+
+	r->deps = deps;
+	r->ask = ask;
+	r->sink = sink;
+	r->ctx = ctx;
+	r->out = out;
+	begin(r);
+	rc = prepare(r, e);
+	if (rc == 0)
+		rc = talk(r, e);
+	if (out->reply.text.len > 0) {
+		json_decref(out->citations);
+		out->citations = prompt_citations(
+		    out->reply.text.data, r->lookup.passages, r->lookup.n);
+	}
+	json_decref(r->tools);
+	return rc;
+}

@@ -1,0 +1,21 @@
+/* The agent domain's SQL. */
+#ifndef AGENT_STORE_H
+#define AGENT_STORE_H
+
+#include "db/db.h"
+
+/* (account, type, name) -> id, slot, display_name, configuration,
+ * config_version, config_epoch of the active instance, one snapshot. */
+extern const struct db_stmt agent_store_spec;
+/* (account, id) -> agent_type */
+extern const struct db_stmt agent_store_type;
+/* (account, id, type, name, display name, configuration) */
+extern const struct db_stmt agent_store_create;
+/* (account, id, configuration) */
+extern const struct db_stmt agent_store_configure;
+/* (account, id, author): record what the instance has now -> version */
+extern const struct db_stmt agent_store_version;
+/* (account, id, status) */
+extern const struct db_stmt agent_store_status;
+
+#endif

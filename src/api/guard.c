@@ -1,0 +1,135 @@
+/*
+ * Who is this, and may they.  The order is the promise: an unknown caller is
+ * told so before anything is looked up, and learns nothing of what exists.
+ */
+#include "api/guard.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "account/account.h"
+#include "api/app.h"
+#include "auth/key.h"
+#include "http/request.h"
+#include "util/clock.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define LOOKUP_WAIT (3 * CLOCK_S)
+
+/* The token of "Authorization: Bearer ...", or NULL. */
+static const char *
+bearer(const struct http_req *req)
+{
+	const char *value = http_header(req, "authorization");
+
+	if (!value || strncasecmp(value, "Bearer", 6) != 0 || value[6] != ' ')
+		return NULL;
+	value += 6;
+	value += strspn(value, " ");
+	return *value ? value : NULL;
+}
+
+/*
+ * A widget key stands in a page for everybody to read; that the browser sends
+ * it from an allowed place is what makes it good.
+ */
+static int
+check_origin(const struct http_req *req, struct caller *out, struct err *e)
+{
+	const char *origin = http_header(req, "origin");
+
+	if (!origin)
+		return err_set(
+		    e, ERR_DENIED, "a widget key needs an Origin header");
+	if (!origin_allowed(origin, out->key->origins, out->key->norigins))
+		return err_set(
+		    e, ERR_DENIED, "this origin may not use the widget key");
+	out->origin = origin;
+	return 0;
+}
+
+static int
+find_key(struct app *app, const struct http_req *req, struct caller *out,
+    struct err *e)
+{
+	int64_t deadline = req->started + LOOKUP_WAIT;
+	const char *widget = http_header(req, "x-widget-key");
+	const char *token = bearer(req);
+
+	if (token)
+		return keys_find(
+		    app->keys, KEY_API, token, deadline, &out->key, e);
+	if (!widget)
+		return err_set(e, ERR_UNKNOWN,
+		    "show an API key as Authorization: Bearer, or a widget "
+		    "key as X-Widget-Key");
+	if (keys_find(app->keys, KEY_WIDGET, widget, deadline, &out->key, e) <
+	    0)
+		return -1;
+	return check_origin(req, out, e);
+}
+
+static int
+find_account(struct app *app, const struct http_req *req, const char *slug,
+    struct caller *out, struct err *e)
+{
+	static const char absent[] = "there is no such account";
+
+	if (!str_is_slug(slug))
+		return err_set(e, ERR_NOT_FOUND, absent);
+	if (accounts_by_slug(app->accounts, slug, req->started + LOOKUP_WAIT,
+		&out->account, e) < 0)
+		return e->code == ERR_NOT_FOUND
+		           ? err_set(e, ERR_NOT_FOUND, absent)
+		           : -1;
+	if (!out->account->active ||
+	    !id_eq(&out->account->id, &out->key->account_id))
+		return err_set(e, ERR_NOT_FOUND, absent);
+	return 0;
+}
+
+static int
+check(struct app *app, struct http_req *req, const struct route *route,
+    struct caller *out, struct err *e)
+{
+	const char *slug = http_var(req, "slug");
+
+	if (find_key(app, req, out, e) < 0)
+		return -1;
+	if (slug && find_account(app, req, slug, out, e) < 0)
+		return -1;
+	if (!perm_allowed(out->key->role, route->perm))
+		return err_set(e, ERR_DENIED, "the role %s may not do this",
+		    role_name(out->key->role));
+	return 0;
+}
+
+int
+guard_check(struct app *app, struct http_req *req, const struct route *route,
+    struct caller *out, struct err *e)
+{
+	memset(out, 0, sizeof(*out));
+	if (route->perm == PERM_PUBLIC)
+		return 0;
+	if (check(app, req, route, out, e) == 0)
+		return 0;
+
+	/* where the answer may be read stays known */
+	const char *origin = out->origin;
+
+	guard_done(out);
+	out->origin = origin;
+	return -1;
+}
+
+void
+guard_done(struct caller *c)
+{
+	if (c->account)
+		account_unref(c->account);
+	if (c->key)
+		key_unref(c->key);
+	memset(c, 0, sizeof(*c));
+}

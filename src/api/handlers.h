@@ -1,0 +1,42 @@
+/*
+ * Every handler of the route table.  All have the same contract: called by
+ * app_serve() after the guard let the caller in, in the request's own thread;
+ * the handler answers exactly once, errors through problem_send(); memory hangs
+ * below req->ctx.  ${caller} is filled in by the guard (its key is NULL for
+ * PERM_PUBLIC).  The header stays free of other rooms' types, so that
+ * routes.c needs nothing else.
+ */
+#ifndef API_HANDLERS_H
+#define API_HANDLERS_H
+
+struct app;
+struct caller;
+struct http_req;
+struct http_resp;
+
+#define API_HANDLER(name)                                                      \
+	void name(struct app *, struct http_req *, struct http_resp *,         \
+	    struct caller *)
+
+API_HANDLER(api_chat);   /* chat.c: POST .../chat/{type}/{name} */
+API_HANDLER(api_stream); /* chat.c: POST .../agents/{type}/{name}/stream */
+
+API_HANDLER(api_turn_get);  /* sessions.c: GET .../turns/{turn_id} */
+API_HANDLER(api_turn_stop); /* sessions.c: DELETE of the same */
+API_HANDLER(api_messages);  /* sessions.c: GET .../sessions/{}/messages */
+API_HANDLER(api_feedback);  /* sessions.c: POST .../messages/{id}/feedback */
+
+API_HANDLER(api_healthz); /* ops.c */
+API_HANDLER(api_readyz);
+API_HANDLER(api_metrics);
+
+API_HANDLER(api_openapi); /* openapi.c: GET /api/v1/openapi.json */
+
+API_HANDLER(api_docs);         /* docs.c: the readable API documentation */
+API_HANDLER(api_docs_style);   /* docs.c: its style sheet */
+API_HANDLER(api_problem_page); /* docs.c: GET /problems/{name} */
+API_HANDLER(api_home);         /* docs.c: / leads to the documentation */
+
+#undef API_HANDLER
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * openapi.json from the route table and the schemas.  Every name in a row must
+ * be known here: the unit test walks the whole table, so a row cannot say
+ * what nobody describes.
+ */
+#include "api/app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "api/handlers.h"
+#include "api/openapi.h"
+#include "api/problem.h"
+#include "api/schema.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+/* A variable of a path, a query parameter or a header, and its schema. */
+static const struct parameter {
+	const char *name, *in, *schema, *description;
+} parameters[] = {
+	{ "slug", "path",
+	    "{\"type\":\"string\",\"pattern\":\"^[a-z0-9][a-z0-9-]{1,62}$\"}",
+	    "The account." },
+	{ "type", "path",
+	    "{\"type\":\"string\",\"pattern\":\"^[a-z][a-z0-9_]{0,62}$\"}",
+	    "The agent's type, such as sales." },
+	{ "name", "path",
+	    "{\"type\":\"string\",\"pattern\":\"^[a-z][a-z0-9_]{0,62}$\"}",
+	    "The instance's name." },
+	{ "kind", "path", "{\"type\":\"string\",\"pattern\":\"^[a-z-]+$\"}",
+	    "The last part of a problem's type." },
+	{ "turn_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The turn." },
+	{ "id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The message." },
+	{ "session_key", "path",
+	    "{\"type\":\"string\",\"minLength\":1,\"maxLength\":128,"
+	    "\"pattern\":\"^[A-Za-z0-9._:-]+$\"}",
+	    "The conversation." },
+	{ "limit", "query",
+	    "{\"type\":\"integer\",\"minimum\":1,\"maximum\":200,"
+	    "\"default\":50}",
+	    "Entries of a page." },
+	{ "after", "query", "{\"type\":\"string\"}",
+	    "next of the page before." },
+	{ "X-Session-Key", "header", "{\"type\":\"string\",\"maxLength\":128}",
+	    "The session of the turn: a widget key must prove it." },
+};
+
+const char *
+openapi_parameter_text(const char *name)
+{
+	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++)
+		if (strcmp(parameters[i].name, name) == 0)
+			return parameters[i].description;
+	return NULL;
+}
+
+static json_t *
+parsed(const char *text)
+{
+	return json_loads(text, 0, NULL);
+}
+
+static json_t *
+schema_ref(const char *name)
+{
+	return json_pack(
+	    "{s:o}", "$ref", json_sprintf("#/components/schemas/%s", name));
+}
+
+static void
+add_parameter(json_t *list, const char *name, size_t n)
+{
+	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
+		const struct parameter *p = &parameters[i];
+
+		if (strlen(p->name) != n || memcmp(p->name, name, n) != 0)
+			continue;
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:b, s:s, s:o}", "name",
+			      p->name, "in", p->in, "required",
+			      strcmp(p->in, "path") == 0, "description",
+			      p->description, "schema", parsed(p->schema)));
+	}
+}
+
+static json_t *
+parameter_list(const struct route *r)
+{
+	json_t *list = json_array();
+	const char *s;
+
+	for (s = strchr(r->pattern, '{'); s != NULL; s = strchr(s, '{')) {
+		size_t n = strcspn(++s, "}");
+
+		add_parameter(list, s, n);
+		s += n;
+	}
+	for (s = r->params; s != NULL && *s != '\0';) {
+		size_t n = strcspn(s, " ");
+
+		add_parameter(list, s, n);
+		s += n + strspn(s + n, " ");
+	}
+	return list;
+}
+
+static void
+add_problem(json_t *responses, int status, const char *text)
+{
+	char key[8];
+
+	snprintf(key, sizeof(key), "%d", status);
+	json_object_set_new(responses, key,
+	    json_pack("{s:s, s:{s:{s:o}}}", "description", text, "content",
+		"application/problem+json", "schema", schema_ref("problem")));
+}
+
+static json_t *
+success(const struct route *r)
+{
+	const char *type =
+	    r->response_type != NULL ? r->response_type : "application/json";
+	json_t *schema;
+
+	if (r->response_schema != NULL)
+		schema = schema_ref(r->response_schema);
+	else if (r->response_type != NULL)
+		schema = json_pack("{s:s}", "type", "string");
+	else
+		return json_pack("{s:s}", "description", "See there.");
+	return json_pack("{s:s, s:{s:{s:o}}}", "description", "Done.",
+	    "content", type, "schema", schema);
+}
+
+static void
+add_success(json_t *responses, const struct route *r)
+{
+	for (const char *s = r->statuses; *s != '\0';) {
+		size_t n = strcspn(s, " ");
+		char key[8];
+
+		snprintf(key, sizeof(key), "%.*s", (int)n, s);
+		json_object_set_new(responses, key, success(r));
+		s += n + strspn(s + n, " ");
+	}
+}
+
+static json_t *
+responses_of(const struct route *r)
+{
+	json_t *all = json_object();
+
+	add_success(all, r);
+	if (r->perm != PERM_PUBLIC) {
+		add_problem(all, 400, "Malformed.");
+		add_problem(all, 401, "The caller is not known.");
+		add_problem(all, 403, "The caller may not.");
+	}
+	if (strchr(r->pattern, '{') != NULL)
+		add_problem(all, 404, "Not there, or not the caller's.");
+	if (r->request_schema != NULL) {
+		add_problem(all, 413, "The body is too large.");
+		add_problem(all, 415, "The body is not JSON.");
+		add_problem(all, 422, "A value breaks a rule.");
+	}
+	if (r->perm == PERM_CHAT) {
+		add_problem(all, 429, "A limit is reached.");
+		add_problem(all, 502, "The model provider failed.");
+		add_problem(all, 504, "The model provider was too slow.");
+	}
+	add_problem(all, 503, "A needed part is down or full.");
+	return all;
+}
+
+/* An API key or token everywhere; a widget key where visitors may. */
+static json_t *
+security_of(const struct route *r)
+{
+	json_t *list = json_array();
+
+	if (r->perm == PERM_PUBLIC)
+		return list;
+	json_array_append_new(list, json_pack("{s:[]}", "bearer"));
+	if (perm_allowed(ROLE_VISITOR, r->perm))
+		json_array_append_new(list, json_pack("{s:[]}", "widget_key"));
+	return list;
+}
+
+static const char *
+tag_of(const struct route *r)
+{
+	if ((r->faces & FACE_CHAT) != 0)
+		return "chat";
+	return (r->faces & FACE_HEALTH) != 0 ? "operations" : "documentation";
+}
+
+static json_t *
+operation(const struct route *r)
+{
+	json_t *op = json_pack("{s:s, s:[s], s:s, s:o, s:o, s:o}",
+	    "operationId", r->name + sizeof("api_") - 1, "tags", tag_of(r),
+	    "summary", r->summary, "parameters", parameter_list(r), "responses",
+	    responses_of(r), "security", security_of(r));
+
+	if (r->perm != PERM_PUBLIC)
+		json_object_set_new(
+		    op, "x-permission", json_string(perm_name(r->perm)));
+	if (r->request_schema != NULL)
+		json_object_set_new(op, "requestBody",
+		    json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content",
+			"application/json", "schema",
+			schema_ref(r->request_schema)));
+	return op;
+}
+
+static json_t *
+paths(void)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < routes_count; i++) {
+		const struct route *r = &routes[i];
+		json_t *path = json_object_get(all, r->pattern);
+		char method[16];
+		size_t n = 0;
+
+		if (path == NULL) {
+			path = json_object();
+			json_object_set_new(all, r->pattern, path);
+		}
+		for (; n < sizeof(method) - 1 && r->method[n] != '\0'; n++)
+			method[n] = (char)(r->method[n] | 0x20);
+		method[n] = '\0';
+		json_object_set_new(path, method, operation(r));
+	}
+	return all;
+}
+
+static json_t *
+components(void)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < schemas_count; i++)
+		json_object_set_new(
+		    all, schemas[i].name, parsed(schemas[i].json));
+	return json_pack("{s:o, s:{s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}}}",
+	    "schemas", all, "securitySchemes", "bearer", "type", "http",
+	    "scheme", "bearer", "description",
+	    "An API key or a user's access token.", "widget_key", "type",
+	    "apiKey", "in", "header", "name", "X-Widget-Key", "description",
+	    "A public widget key; the Origin must be one it allows.");
+}
+
+char *
+app_openapi(const void *ctx, const char *version)
+{
+	json_t *doc = json_pack(
+	    "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:s},{s:s},{s:s}],"
+	    " s:o, s:o}",
+	    "openapi", "3.1.0", "info", "title", "Switchboard", "version",
+	    version, "description",
+	    "Chat with an account's agents, and manage them. Errors are RFC "
+	    "9457 problem objects; every answer carries X-Request-Id.",
+	    "servers", "url", "/", "tags", "name", "chat", "name",
+	    "documentation", "name", "operations", "paths", paths(),
+	    "components", components());
+	char *text = doc != NULL ? json_dumps(doc, JSON_INDENT(1)) : NULL;
+	char *ret = mem_strdup(ctx, text);
+
+	free(text);
+	json_decref(doc);
+	return ret;
+}
+
+void
+api_openapi(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *caller)
+{
+	char *text = app_openapi(req->ctx, app->version);
+	struct err e = { 0 };
+
+	(void)caller;
+	if (text == NULL) {
+		err_set(&e, ERR_INTERNAL, "openapi.json cannot be made");
+		problem_send(req, resp, &e, NULL);
+		return;
+	}
+	http_set(resp, "Cache-Control", "no-cache");
+	http_send(resp, "application/json", text, strlen(text));
+}

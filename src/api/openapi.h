@@ -1,0 +1,8 @@
+/* What openapi.c knows of parameters, for the documentation. */
+#ifndef API_OPENAPI_H
+#define API_OPENAPI_H
+
+/* What a path variable, query parameter or header means, or NULL. */
+const char *openapi_parameter_text(const char *name);
+
+#endif

@@ -1,0 +1,21 @@
+/* Whole answers from what handlers have made. */
+#ifndef API_REPLY_H
+#define API_REPLY_H
+
+#include <jansson.h>
+
+struct buf;
+struct http_req;
+struct http_resp;
+
+/* Answer ${status} with ${body} as JSON; the reference stays the caller's. */
+void reply_json(
+    struct http_req *, struct http_resp *, int status, const json_t *body);
+/* The same as another media type made of JSON. */
+void reply_typed(struct http_req *, struct http_resp *, int status,
+    const char *type, const json_t *body);
+/* Answer ${status} with the text of ${b}; 500 when the buffer failed. */
+void reply_buf(
+    struct http_resp *, int status, const char *type, const struct buf *b);
+
+#endif

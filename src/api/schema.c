@@ -1,0 +1,219 @@
+/*
+ * The shapes of bodies.  They describe what the handlers take and give; the
+ * handlers check field by field themselves, with better words.
+ */
+#include "api/schema.h"
+
+#include <string.h>
+
+#include "util/banned.h"
+
+/* JSON written as it is; # keeps its quotes and backslashes. */
+#define J(...) #__VA_ARGS__
+
+/* clang-format off */
+const struct schema schemas[] = {
+{ "chat_request", J({
+  "type": "object",
+  "required": ["message"],
+  "additionalProperties": false,
+  "properties": {
+    "message": {"type": "string", "minLength": 1, "description": "What the visitor says."},
+    "session_key": {"type": ["string", "null"], "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9._:-]+$", "description": "The conversation to go on with. Absent: a new one. An API key may name its own; a widget key can use only keys that the server made for it."},
+    "email": {"type": ["string", "null"], "maxLength": 254, "description": "A note about who speaks, never proof."},
+    "metadata": {"type": ["object", "null"], "description": "Anything about the visit that is worth keeping."},
+    "on_disconnect": {"enum": ["cancel", "finish", null], "description": "What becomes of the turn when the connection breaks. Absent: the agent's own setting."},
+    "stream": {"type": ["boolean", "null"], "description": "true: answer with events, as the stream route does."}
+  }
+}) },
+{ "agent", J({
+  "type": "object",
+  "required": ["type", "name", "display_name"],
+  "properties": {
+    "type": {"type": "string"},
+    "name": {"type": "string"},
+    "display_name": {"type": "string"}
+  }
+}) },
+{ "usage", J({
+  "type": "object",
+  "required": ["input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd", "estimated"],
+  "properties": {
+    "input_tokens": {"type": "integer", "minimum": 0, "description": "The whole input."},
+    "output_tokens": {"type": "integer", "minimum": 0, "description": "Includes reasoning_tokens."},
+    "cached_input_tokens": {"type": "integer", "minimum": 0, "description": "A part of input_tokens."},
+    "reasoning_tokens": {"type": "integer", "minimum": 0},
+    "cost_usd": {"type": ["number", "null"], "description": "null where no price is known."},
+    "estimated": {"type": "boolean", "description": "The provider gave no figures; these were counted here."}
+  }
+}) },
+{ "tool_call", J({
+  "type": "object",
+  "required": ["id", "name", "arguments", "ok", "summary"],
+  "properties": {
+    "id": {"type": "string"},
+    "name": {"type": "string"},
+    "arguments": {},
+    "ok": {"type": "boolean"},
+    "summary": {"type": ["string", "null"]}
+  }
+}) },
+{ "citation", J({
+  "type": "object",
+  "required": ["n", "title", "url", "document_id", "quote"],
+  "properties": {
+    "n": {"type": "integer", "minimum": 1},
+    "title": {"type": ["string", "null"]},
+    "url": {"type": ["string", "null"]},
+    "document_id": {"type": ["string", "null"]},
+    "quote": {"type": ["string", "null"]}
+  }
+}) },
+{ "finish_reason", J({
+  "type": "string",
+  "enum": ["stop", "length", "tool_calls", "content_filter", "cancelled", "error"]
+}) },
+{ "chat_reply", J({
+  "type": "object",
+  "required": ["session_key", "turn_id", "message_id", "reply", "agent", "model", "usage", "tool_calls", "citations", "finish_reason", "latency_ms"],
+  "properties": {
+    "session_key": {"type": "string"},
+    "turn_id": {"type": "string", "format": "uuid"},
+    "message_id": {"type": "string", "format": "uuid"},
+    "reply": {"type": "string"},
+    "agent": {"$ref": "#/components/schemas/agent"},
+    "model": {"type": ["string", "null"], "description": "provider:model that answered."},
+    "usage": {"$ref": "#/components/schemas/usage"},
+    "tool_calls": {"type": "array", "items": {"$ref": "#/components/schemas/tool_call"}},
+    "citations": {"type": "array", "items": {"$ref": "#/components/schemas/citation"}},
+    "finish_reason": {"$ref": "#/components/schemas/finish_reason"},
+    "latency_ms": {"type": "integer", "minimum": 0}
+  }
+}) },
+{ "chat_events", J({
+  "type": "string",
+  "description": "Server-sent events, one JSON object per data line, id: {turn_id}:{n} with n increasing. session {session_key, turn_id, agent} comes at once; delta {text} as soon as the model says it; tool_call {id, name, arguments} and tool_result {id, name, ok, summary}; message {message_id, reply, finish_reason, citations}; usage; done {} when the turn is durable; error with a problem object ends the stream. Lines that begin with a colon are heartbeats."
+}) },
+{ "turn", J({
+  "type": "object",
+  "required": ["turn_id", "session_key", "state", "reply"],
+  "description": "While it runs only the required members are there.",
+  "properties": {
+    "turn_id": {"type": "string", "format": "uuid"},
+    "session_key": {"type": ["string", "null"]},
+    "state": {"enum": ["running", "completed", "failed", "cancelled"]},
+    "message_id": {"type": "string", "format": "uuid"},
+    "reply": {"type": ["string", "null"]},
+    "agent": {"$ref": "#/components/schemas/agent_name"},
+    "model": {"type": ["string", "null"]},
+    "usage": {"$ref": "#/components/schemas/usage"},
+    "tool_calls": {"type": "array", "items": {"$ref": "#/components/schemas/tool_call"}},
+    "citations": {"type": "array", "items": {"$ref": "#/components/schemas/citation"}},
+    "finish_reason": {"$ref": "#/components/schemas/finish_reason"},
+    "error": {"type": ["string", "null"]},
+    "latency_ms": {"type": "integer", "minimum": 0},
+    "started_at": {"type": "string", "format": "date-time"},
+    "finished_at": {"type": "string", "format": "date-time"}
+  }
+}) },
+{ "agent_name", J({
+  "type": "object",
+  "required": ["type", "name"],
+  "properties": {
+    "type": {"type": "string"},
+    "name": {"type": "string"}
+  }
+}) },
+{ "message", J({
+  "type": "object",
+  "required": ["id", "role", "content", "created_at", "turn_id", "agent"],
+  "description": "What the agent said has the further members.",
+  "properties": {
+    "id": {"type": "string", "format": "uuid"},
+    "turn_id": {"type": "string", "format": "uuid"},
+    "role": {"enum": ["user", "assistant"]},
+    "content": {"type": "string"},
+    "created_at": {"type": "string", "format": "date-time"},
+    "agent": {"$ref": "#/components/schemas/agent_name"},
+    "model": {"type": ["string", "null"]},
+    "status": {"enum": ["completed", "failed", "cancelled"]},
+    "finish_reason": {"$ref": "#/components/schemas/finish_reason"},
+    "tool_calls": {"type": "array", "items": {"$ref": "#/components/schemas/tool_call"}},
+    "citations": {"type": "array", "items": {"$ref": "#/components/schemas/citation"}},
+    "rating": {"enum": [1, -1, null]}
+  }
+}) },
+{ "message_page", J({
+  "type": "object",
+  "required": ["data", "next"],
+  "properties": {
+    "data": {"type": "array", "items": {"$ref": "#/components/schemas/message"}},
+    "next": {"type": ["string", "null"], "description": "Give it as after to get the next page; null: this was the last."}
+  }
+}) },
+{ "feedback", J({
+  "type": "object",
+  "required": ["rating"],
+  "additionalProperties": false,
+  "properties": {
+    "rating": {"enum": [1, -1]},
+    "comment": {"type": ["string", "null"], "maxLength": 4000}
+  }
+}) },
+{ "feedback_stored", J({
+  "type": "object",
+  "required": ["message_id", "rating", "comment"],
+  "properties": {
+    "message_id": {"type": "string", "format": "uuid"},
+    "rating": {"enum": [1, -1]},
+    "comment": {"type": ["string", "null"]}
+  }
+}) },
+{ "status", J({
+  "type": "object",
+  "required": ["status"],
+  "properties": {
+    "status": {"enum": ["ok", "ready"]}
+  }
+}) },
+{ "openapi", J({
+  "type": "object",
+  "required": ["openapi", "info", "paths"],
+  "properties": {
+    "openapi": {"type": "string"},
+    "info": {"type": "object"},
+    "paths": {"type": "object"}
+  }
+}) },
+{ "problem", J({
+  "type": "object",
+  "required": ["type", "title", "status", "detail", "request_id"],
+  "properties": {
+    "type": {"type": "string", "format": "uri-reference", "description": "/problems/{name}, served as a page."},
+    "title": {"type": "string"},
+    "status": {"type": "integer", "minimum": 400, "maximum": 599},
+    "detail": {"type": "string"},
+    "request_id": {"type": "string"},
+    "errors": {"type": "array", "items": {
+      "type": "object",
+      "required": ["pointer", "detail"],
+      "properties": {
+        "pointer": {"type": "string", "format": "json-pointer"},
+        "detail": {"type": "string"}
+      }
+    }}
+  }
+}) },
+};
+/* clang-format on */
+
+const size_t schemas_count = sizeof(schemas) / sizeof(schemas[0]);
+
+const char *
+schema_json(const char *name)
+{
+	for (size_t i = 0; i < schemas_count; i++)
+		if (strcmp(schemas[i].name, name) == 0)
+			return schemas[i].json;
+	return NULL;
+}

@@ -1,0 +1,249 @@
+/*
+ * Sessions from the side of a turn.  Keys made by the server carry the
+ * session's id with a MAC, so they are checked without a query; names that API
+ * callers chose are looked up in session_names together with everything else.
+ */
+#include "chat/history.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "account/account.h"
+#include "auth/key.h"
+#include "auth/session_key.h"
+#include "chat/store_priv.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+/* Our own estimate never makes more of a token (llm/estimate.c). */
+#define BYTES_PER_TOKEN 8
+
+static const struct uuid nil;
+
+static const struct uuid *
+widget_of(const struct key *key)
+{
+	return key->kind == KEY_WIDGET ? &key->id : &nil;
+}
+
+static void
+begin_new(
+    const struct account *account, const struct key *key, struct history *h)
+{
+	id_new(&h->session);
+	session_key_make(&account->id, &h->session, widget_of(key), h->key);
+	h->fresh = true;
+}
+
+int
+history_session(const struct account *account, const struct key *key,
+    const char *shown, struct history *h, struct err *e)
+{
+	memset(h, 0, sizeof(*h));
+	if (!shown) {
+		h->how = SESSION_NEW;
+		begin_new(account, key, h);
+		return 0;
+	}
+	if (session_key_check(shown, &account->id, widget_of(key), &h->session))
+		h->how = SESSION_PROVEN;
+	else if (key->kind == KEY_WIDGET)
+		return err_set(e, ERR_NOT_FOUND, "there is no such session");
+	else if (!session_name_ok(shown))
+		return err_set(e, ERR_INVALID,
+		    "session_key must be 1 to 128 of A-Z a-z 0-9 . _ : -");
+	else if (session_key_peek(shown, &h->session))
+		h->how = SESSION_SHOWN;
+	else
+		h->how = SESSION_NAMED;
+	snprintf(h->key, sizeof(h->key), "%s", shown);
+	return 0;
+}
+
+void
+history_least_turn(const struct uuid *session, struct uuid *out)
+{
+	int64_t ms = id_time_ms(session) - 3600 * 1000;
+
+	memset(out, 0, sizeof(*out));
+	for (int i = 5; i >= 0 && ms > 0; i--, ms >>= 8)
+		out->b[i] = (uint8_t)(ms & 0xff);
+}
+
+void
+history_select(const struct db_result *rows, int64_t tokens, const void *ctx,
+    struct history *h)
+{
+	int total = db_rows(rows), fit = 0;
+
+	for (; fit < total; fit++) {
+		for (int col = 0; col < 2; col++)
+			tokens -= llm_estimate_tokens(
+			    db_text(rows, fit, col), db_len(rows, fit, col));
+		if (tokens < 0)
+			break;
+	}
+	h->messages = mem_array(ctx, struct llm_message, 2 * (size_t)fit);
+	h->n = 0;
+	for (int row = fit - 1; row >= 0; row--) {
+		h->messages[h->n++] = (struct llm_message){
+			.role = LLM_USER,
+			.text = db_text(rows, row, 0),
+			.len = db_len(rows, row, 0),
+		};
+		/* a turn that failed may have said nothing */
+		if (db_len(rows, row, 1) > 0)
+			h->messages[h->n++] = (struct llm_message){
+				.role = LLM_ASSISTANT,
+				.text = db_text(rows, row, 1),
+				.len = db_len(rows, row, 1),
+			};
+	}
+}
+
+/* Parameters as text, alive while the statements run. */
+struct texts {
+	char account[UUID_TEXT], session[UUID_TEXT], agent[UUID_TEXT];
+	char least[UUID_TEXT], turns[24], bytes[24];
+};
+
+static void
+write_texts(
+    const struct history_ask *ask, const struct history *h, struct texts *t)
+{
+	struct uuid least;
+
+	id_format(&ask->account->id, t->account);
+	id_format(&h->session, t->session);
+	id_format(&ask->agent, t->agent);
+	history_least_turn(&h->session, &least);
+	id_format(&least, t->least);
+	snprintf(t->turns, sizeof(t->turns), "%d", ask->turns);
+	snprintf(t->bytes, sizeof(t->bytes), "%lld",
+	    (long long)ask->tokens * BYTES_PER_TOKEN);
+}
+
+/* Session and messages in one round trip; calls[0] finds the session. */
+static int
+read_session(const struct history_ask *ask, const struct history *h,
+    struct db_call calls[2], const void *ctx, struct err *e)
+{
+	bool named = h->how == SESSION_NAMED;
+	struct texts t;
+
+	write_texts(ask, h, &t);
+	memset(calls, 0, 2 * sizeof(*calls));
+	calls[0].stmt = named ? &chat_stmt_named : &chat_stmt_session;
+	calls[0].param[0] = t.account;
+	calls[0].param[1] = named ? h->key : t.session;
+	calls[0].param[2] = h->how == SESSION_SHOWN ? h->key : NULL;
+	calls[0].nparams = named ? 2 : 3;
+	calls[1].stmt = named ? &chat_stmt_history_named : &chat_stmt_history;
+	calls[1].param[0] = t.account;
+	calls[1].param[1] = calls[0].param[1];
+	calls[1].param[2] = t.agent;
+	calls[1].param[3] = t.turns;
+	calls[1].param[4] = t.bytes;
+	calls[1].param[5] = t.least;
+	calls[1].nparams = named ? 5 : 6;
+	return db_run(ask->db, DB_READ, &ask->account->id, calls,
+	    ask->turns > 0 && ask->tokens > 0 ? 2 : 1, ask->deadline, ctx, e);
+}
+
+/*
+ * Let the name mean ${fresh}, unless it means something else than ${old} (nil:
+ * anything) by now; what it means goes to *now.
+ */
+static int
+claim(const struct history_ask *ask, const struct history *h,
+    const struct uuid *fresh, const struct uuid *old, struct uuid *now,
+    const void *ctx, struct err *e)
+{
+	char account[UUID_TEXT], fresh_text[UUID_TEXT], old_text[UUID_TEXT];
+
+	id_format(&ask->account->id, account);
+	id_format(fresh, fresh_text);
+	id_format(old, old_text);
+	struct db_call call = { .stmt = &chat_stmt_claim,
+		.param = { account, h->key, fresh_text,
+		    id_is_nil(old) ? NULL : old_text },
+		.nparams = 4 };
+
+	if (db_run(ask->db, DB_WRITE, &ask->account->id, &call, 1,
+		ask->deadline, ctx, e) < 0)
+		return -1;
+	if (db_rows(call.result) != 1 || db_uuid(call.result, 0, 0, now) < 0)
+		return err_set(
+		    e, ERR_INTERNAL, "a session name could not be claimed");
+	return 0;
+}
+
+/* When the session was last used; before its first turn is stored, its own
+ * time must do. */
+static int64_t
+last_activity(const struct history *h, const struct db_result *r)
+{
+	if (db_rows(r) == 0 || db_null(r, 0, 1))
+		return id_time_ms(&h->session) * 1000;
+	return db_int(r, 0, 1);
+}
+
+/* 1 done, 0 look again (somebody else has claimed the name), -1. */
+static int
+load_once(const struct history_ask *ask, const void *ctx, struct history *h,
+    struct err *e)
+{
+	struct db_call calls[2];
+	struct uuid old = nil, fresh;
+	bool found;
+
+	if (read_session(ask, h, calls, ctx, e) < 0)
+		return -1;
+	found = db_rows(calls[0].result) > 0;
+	if (h->how == SESSION_SHOWN && !found) {
+		h->how = SESSION_NAMED;
+		return 0;
+	}
+	if (h->how == SESSION_NAMED && found &&
+	    db_uuid(calls[0].result, 0, 0, &h->session) < 0)
+		return err_set(e, ERR_INTERNAL, "a session name without id");
+	if ((found || h->how == SESSION_PROVEN) &&
+	    ask->now_us - last_activity(h, calls[0].result) < ask->idle_us) {
+		if (calls[1].result)
+			history_select(calls[1].result, ask->tokens, ctx, h);
+		return 1;
+	}
+
+	/* unknown, or idle for too long: a new session */
+	if (h->how != SESSION_NAMED) {
+		begin_new(ask->account, ask->key, h);
+		return 1;
+	}
+	if (found)
+		old = h->session;
+	id_new(&fresh);
+	if (claim(ask, h, &fresh, &old, &h->session, ctx, e) < 0)
+		return -1;
+	h->fresh = id_eq(&h->session, &fresh);
+	return h->fresh ? 1 : 0;
+}
+
+int
+history_load(const struct history_ask *ask, const void *ctx, struct history *h,
+    struct err *e)
+{
+	if (h->how == SESSION_NEW)
+		return 0;
+	/* Shown, then taken for a name, then claimed by somebody else: three
+	 * looks end it, unless the clock jumps about. */
+	for (int i = 0; i < 4; i++) {
+		int rc = load_once(ask, ctx, h, e);
+
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+	}
+	return err_set_kind(e, ERR_UNAVAILABLE, NULL, 1,
+	    "the session is being started by others; try again");
+}

@@ -1,0 +1,293 @@
+/*
+ * The places are an array for each process slot, written by that process only
+ * (but for "asked").  Others read ids word by word: ids are never used twice,
+ * so a place whose turn reads equal before and after is that turn's.
+ *
+ * Which places are free is known to the owning process alone; low places are
+ * used first, and a high-water mark tells readers where to stop.
+ */
+#include "chat/live.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include "shm/procs.h"
+#include "shm/shm.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+struct head {
+	_Atomic(unsigned) top; /* places used so far */
+	char pad[60];          /* a cache line of its own */
+};
+
+static struct head *heads;
+static struct live *places;
+static unsigned nslots, per_slot;
+
+/* This process's own; made at its first turn. */
+static struct {
+	pthread_mutex_t mu;
+	struct live *base;
+	struct head *head;
+	unsigned *free;
+	unsigned nfree;
+	_Atomic(struct net_wait *) *waits;
+	void (*wake)(struct net_wait *);
+} own = { .mu = PTHREAD_MUTEX_INITIALIZER };
+
+void
+live_map(unsigned workers, unsigned per_worker)
+{
+	nslots = workers;
+	per_slot = per_worker;
+	heads = shm_map(sizeof(*heads) * workers);
+	places = shm_map(sizeof(*places) * workers * per_worker);
+}
+
+static void
+word_copy(struct uuid *to, const struct uuid *from)
+{
+	uint64_t *t = (void *)to;
+	const uint64_t *f = (const void *)from;
+
+	__atomic_store_n(&t[0], f[0], __ATOMIC_RELAXED);
+	__atomic_store_n(&t[1], f[1], __ATOMIC_RELAXED);
+}
+
+static void
+word_read(struct uuid *to, const struct uuid *from)
+{
+	uint64_t *t = (void *)to;
+	const uint64_t *f = (const void *)from;
+
+	t[0] = __atomic_load_n(&f[0], __ATOMIC_RELAXED);
+	t[1] = __atomic_load_n(&f[1], __ATOMIC_RELAXED);
+}
+
+/* A copy that may be read by words. */
+struct word_id {
+	_Alignas(8) struct uuid id;
+};
+
+/* The random half of an id; never 0 in practice, and then merely deaf. */
+static uint64_t
+id_tail(const struct uuid *u)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	for (i = 8; i < 16; i++)
+		v = v << 8 | u->b[i];
+	return v;
+}
+
+struct live *
+live_enter(const struct uuid *turn, const struct uuid *account,
+    const struct uuid *session)
+{
+	struct word_id t = { *turn }, a = { *account }, s = { *session };
+	struct word_id none = { { { 0 } } };
+	struct live *l;
+	unsigned i, top;
+
+	if (places == NULL || procs_self() == NULL)
+		return NULL;
+	pthread_mutex_lock(&own.mu);
+	if (own.base == NULL) {
+		own.head = &heads[procs_self_slot()];
+		own.free = mem_array(NULL, unsigned, per_slot);
+		own.waits = mem_zalloc_array(
+		    NULL, sizeof(*own.waits), per_slot, "wait");
+		own.base = &places[(size_t)procs_self_slot() * per_slot];
+	}
+	top = atomic_load(&own.head->top);
+	if (own.nfree == 0 && top == per_slot) {
+		pthread_mutex_unlock(&own.mu);
+		return NULL;
+	}
+	i = own.nfree > 0 ? own.free[--own.nfree] : top;
+	l = &own.base[i];
+	atomic_store(&l->state, 1);
+	atomic_store(&own.waits[i], NULL);
+	atomic_store(&l->asked, 0);
+	atomic_store(&l->cancel, false);
+	word_copy(&l->turn, &t.id);
+	word_copy(&l->account, &a.id);
+	word_copy(&l->session, &s.id);
+	word_copy(&l->widget_key, &none.id);
+	atomic_store(&l->state, 2);
+	if (i == top)
+		atomic_store(&own.head->top, top + 1);
+	pthread_mutex_unlock(&own.mu);
+	return l;
+}
+
+void
+live_leave(struct live *l)
+{
+	if (l == NULL)
+		return;
+	pthread_mutex_lock(&own.mu);
+	atomic_store(&l->state, 0);
+	own.free[own.nfree++] = (unsigned)(l - own.base);
+	pthread_mutex_unlock(&own.mu);
+}
+
+struct net_wait **
+live_wait(struct live *l)
+{
+	/* The call stores with a lock or an atomic of its own. */
+	return (struct net_wait **)(void *)&own.waits[l - own.base];
+}
+
+/* The place of a running turn, and the slot it is in; NULL: none. */
+static struct live *
+find(const struct uuid *turn, const struct uuid *account, unsigned *slot,
+    struct uuid *session)
+{
+	struct word_id t, a, s;
+	unsigned i, k, top;
+	struct live *l;
+
+	for (i = 0; places != NULL && i < nslots; i++) {
+		top = atomic_load(&heads[i].top);
+		for (k = 0; k < top; k++) {
+			l = &places[(size_t)i * per_slot + k];
+			if (atomic_load(&l->state) != 2)
+				continue;
+			word_read(&t.id, &l->turn);
+			if (!id_eq(&t.id, turn))
+				continue;
+			word_read(&a.id, &l->account);
+			word_read(&s.id, &l->session);
+			atomic_thread_fence(memory_order_acquire);
+			word_read(&t.id, &l->turn);
+			if (atomic_load(&l->state) != 2 ||
+			    !id_eq(&t.id, turn) || !id_eq(&a.id, account))
+				return NULL;
+			*slot = i;
+			*session = s.id;
+			return l;
+		}
+	}
+	return NULL;
+}
+
+bool
+live_find(
+    const struct uuid *turn, const struct uuid *account, struct uuid *session)
+{
+	struct uuid s;
+	unsigned slot;
+
+	if (find(turn, account, &slot, &s) == NULL)
+		return false;
+	if (session != NULL)
+		*session = s;
+	return true;
+}
+
+void
+live_widget(struct live *l, const struct uuid *widget_key)
+{
+	struct word_id w = { *widget_key };
+
+	word_copy(&l->widget_key, &w.id);
+}
+
+bool
+live_of_widget(const struct uuid *turn, const struct uuid *account,
+    const struct uuid *widget_key)
+{
+	struct uuid session;
+	struct word_id t, w;
+	unsigned slot;
+	struct live *l;
+
+	l = find(turn, account, &slot, &session);
+	if (l == NULL)
+		return false;
+	word_read(&w.id, &l->widget_key);
+	atomic_thread_fence(memory_order_acquire);
+	word_read(&t.id, &l->turn);
+	return id_eq(&t.id, turn) && id_eq(&w.id, widget_key);
+}
+
+bool
+live_cancel(const struct uuid *turn, const struct uuid *account)
+{
+	struct uuid session;
+	struct live *l;
+	unsigned slot;
+
+	l = find(turn, account, &slot, &session);
+	if (l == NULL)
+		return false;
+	atomic_store(&l->asked, id_tail(turn));
+	procs_wake(slot);
+	return true;
+}
+
+void
+live_waker(void (*wake)(struct net_wait *))
+{
+	own.wake = wake;
+}
+
+static void
+stop_turns(bool all)
+{
+	struct net_wait *w;
+	unsigned i, top;
+	struct live *l;
+
+	pthread_mutex_lock(&own.mu);
+	top = own.base != NULL ? atomic_load(&own.head->top) : 0;
+	for (i = 0; i < top; i++) {
+		l = &own.base[i];
+		if (atomic_load(&l->state) != 2)
+			continue;
+		if (!all && atomic_load(&l->asked) != id_tail(&l->turn))
+			continue;
+		atomic_store(&l->cancel, true);
+		w = atomic_load(&own.waits[i]);
+		if (w != NULL && own.wake != NULL)
+			own.wake(w);
+	}
+	pthread_mutex_unlock(&own.mu);
+}
+
+void
+live_wake_cancelled(void)
+{
+	stop_turns(false);
+}
+
+void
+live_cancel_all(void)
+{
+	stop_turns(true);
+}
+
+void
+live_reap(unsigned slot,
+    void (*lost)(
+	void *arg, const struct uuid *turn, const struct uuid *account),
+    void *arg)
+{
+	unsigned k, top;
+	struct live *l;
+
+	if (places == NULL || slot >= nslots)
+		return;
+	top = atomic_load(&heads[slot].top);
+	for (k = 0; k < top; k++) {
+		l = &places[(size_t)slot * per_slot + k];
+		if (atomic_load(&l->state) == 2 && lost != NULL)
+			lost(arg, &l->turn, &l->account);
+		atomic_store(&l->state, 0);
+	}
+	atomic_store(&heads[slot].top, 0);
+}

@@ -1,0 +1,191 @@
+/*
+ * A turn as others see it: stored, written down as running, or known to shared
+ * memory only; and asking a running one to stop.
+ */
+#include <string.h>
+
+#include "account/account.h"
+#include "auth/key.h"
+#include "auth/session_key.h"
+#include "chat/live.h"
+#include "chat/session.h"
+#include "chat/session_priv.h"
+#include "chat/store_priv.h"
+#include "chat/turn.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+/* Who asks for which turn. */
+struct asked {
+	const struct chat_deps *deps;
+	const struct account *account;
+	const struct key *key;
+	const struct uuid *turn;
+	const char *session_key;
+	int64_t deadline;
+};
+
+static json_t *
+finished_json(
+    const char *turn, const struct uuid *id, const struct db_result *r)
+{
+	struct uuid reply;
+	char message[UUID_TEXT];
+
+	id_reply_message(id, &reply);
+	id_format(&reply, message);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:o, s:o,"
+			 " s:o, s:o, s:s, s:o, s:I, s:o, s:o}",
+	    "turn_id", turn, "session_key", db_text(r, 0, 0), "state",
+	    db_text(r, 0, 1), "message_id", message, "reply", db_text(r, 0, 2),
+	    "agent", "type", db_text(r, 0, 3), "name", db_text(r, 0, 4),
+	    "model",
+	    db_null(r, 0, 5) ? json_null() : json_string(db_text(r, 0, 5)),
+	    "usage",
+	    json_pack("{s:I, s:I, s:I, s:I, s:o, s:b}", "input_tokens",
+		(json_int_t)db_int(r, 0, 6), "output_tokens",
+		(json_int_t)db_int(r, 0, 7), "cached_input_tokens",
+		(json_int_t)db_int(r, 0, 8), "reasoning_tokens",
+		(json_int_t)db_int(r, 0, 9), "cost_usd",
+		db_null(r, 0, 10) ? json_null()
+				  : json_real((double)db_int(r, 0, 10) / 1e9),
+		"estimated", (int)db_bool(r, 0, 11)),
+	    "tool_calls", session_stored_json(r, 0, 12), "citations",
+	    session_stored_json(r, 0, 13), "finish_reason", db_text(r, 0, 14),
+	    "error",
+	    db_null(r, 0, 15) ? json_null() : json_string(db_text(r, 0, 15)),
+	    "latency_ms", (json_int_t)db_int(r, 0, 16), "started_at",
+	    session_time_json(db_int(r, 0, 17)), "finished_at",
+	    session_time_json(db_int(r, 0, 18)));
+}
+
+/* A turn that runs says nothing of itself yet. */
+static json_t *
+running_json(const char *turn, const char *session_key)
+{
+	return json_pack("{s:s, s:s?, s:s, s:n}", "turn_id", turn,
+	    "session_key", session_key, "state", "running", "reply");
+}
+
+/* 1 found, 0 not, -1.  Running first: a turn that ends meanwhile is then found
+ * among the stored ones. */
+static int
+find_written(const struct asked *a, const char *turn, const void *ctx,
+    json_t **ret, struct err *e)
+{
+	bool widget = a->key->kind == KEY_WIDGET;
+	char account[UUID_TEXT], key[UUID_TEXT];
+
+	id_format(&a->account->id, account);
+	id_format(&a->key->id, key);
+	struct db_call calls[2] = {
+		{ .stmt = &chat_stmt_turn_open, .nparams = 4 },
+		{ .stmt = &chat_stmt_turn, .nparams = 4 },
+	};
+	for (int i = 0; i < 2; i++) {
+		calls[i].param[0] = account;
+		calls[i].param[1] = turn;
+		calls[i].param[2] = widget ? key : NULL;
+		calls[i].param[3] = widget ? a->session_key : NULL;
+	}
+	if (db_run(a->deps->db, DB_READ, &a->account->id, calls, 2, a->deadline,
+		ctx, e) < 0)
+		return -1;
+	if (db_rows(calls[1].result) > 0)
+		*ret = finished_json(turn, a->turn, calls[1].result);
+	else if (db_rows(calls[0].result) > 0)
+		*ret = running_json(turn, db_text(calls[0].result, 0, 0));
+	else
+		return 0;
+	return *ret ? 1 : err_set(e, ERR_INTERNAL, "a turn that is no JSON");
+}
+
+/* Does it run, too young to be written down? */
+static bool
+find_young(const struct asked *a, const char *turn, json_t **ret)
+{
+	char made[SESSION_KEY_TEXT];
+	const char *session_key = NULL;
+	struct uuid session;
+
+	if (!live_find(a->turn, &a->account->id, &session))
+		return false;
+	if (a->key->kind == KEY_WIDGET) {
+		if (!live_of_widget(a->turn, &a->account->id, &a->key->id))
+			return false;
+		/* the only key a widget's session can have */
+		session_key_make(&a->account->id, &session, &a->key->id, made);
+		session_key = made;
+		if (a->session_key && strcmp(a->session_key, made) != 0)
+			return false;
+	}
+	*ret = running_json(turn, session_key);
+	return true;
+}
+
+static int
+find_turn(const struct asked *a, json_t **ret, struct err *e)
+{
+	void *ctx = mem_root("turn lookup");
+	char turn[UUID_TEXT];
+	int found;
+
+	id_format(a->turn, turn);
+	found = find_written(a, turn, ctx, ret, e);
+	if (found == 0)
+		found = find_young(a, turn, ret);
+	/* it may have ended between the two looks */
+	if (found == 0)
+		found = find_written(a, turn, ctx, ret, e);
+	mem_free(ctx);
+	if (found == 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such turn");
+	return found < 0 ? -1 : 0;
+}
+
+int
+chat_turn_get(const struct chat_deps *deps, const struct account *account,
+    const struct key *key, const struct uuid *turn, const char *session_key,
+    int64_t deadline, json_t **ret, struct err *e)
+{
+	const struct asked a = { deps, account, key, turn, session_key,
+		deadline };
+
+	return find_turn(&a, ret, e);
+}
+
+static bool
+is_running(const json_t *turn)
+{
+	const char *state = json_string_value(json_object_get(turn, "state"));
+
+	return state && strcmp(state, "running") == 0;
+}
+
+int
+chat_turn_stop(const struct chat_deps *deps, const struct account *account,
+    const struct key *key, const struct uuid *turn, const char *session_key,
+    int64_t deadline, json_t **ret, bool *asked, struct err *e)
+{
+	const struct asked a = { deps, account, key, turn, session_key,
+		deadline };
+	json_t *found;
+
+	if (find_turn(&a, &found, e) < 0)
+		return -1;
+	*asked = is_running(found) && live_cancel(turn, &account->id);
+	if (is_running(found) && !*asked) {
+		/* It has just ended, or runs on another host. */
+		json_decref(found);
+		if (find_turn(&a, &found, e) < 0)
+			return -1;
+		if (is_running(found)) {
+			json_decref(found);
+			return err_set_kind(e, ERR_UNAVAILABLE, NULL, 2,
+			    "the turn's worker cannot be reached from here");
+		}
+	}
+	*ret = found;
+	return 0;
+}

@@ -1,0 +1,208 @@
+/*
+ * A turn as rows for the writer.  A piece is self-contained: the session's row
+ * comes first, so that the order between workers does not matter.  Columns
+ * follow the statements in store.c.
+ */
+#include <string.h>
+
+#include "account/account.h"
+#include "agent/spec.h"
+#include "auth/key.h"
+#include "chat/store_priv.h"
+#include "chat/turn_priv.h"
+#include "db/writer.h"
+#include "shm/procs.h"
+#include "util/json.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define BUCKET_US (INT64_C(300) * 1000000)
+#define JSON_MAX (1024 * 1024) /* a piece holds 8 MiB */
+
+static void
+add_json(struct piece *p, const json_t *value)
+{
+	struct buf b;
+
+	if (json_is_array(value) && json_array_size(value) == 0) {
+		piece_text(p, "[]", 2); /* most turns */
+		return;
+	}
+	void *ctx = mem_root("json column");
+
+	buf_init(&b, ctx, JSON_MAX);
+	json_write(&b, value);
+	if (buf_failed(&b))
+		piece_str(p, "null");
+	else
+		piece_text(p, b.data, b.len);
+	mem_free(ctx);
+}
+
+/* Keys of the caller: one of the two columns is null. */
+static void
+add_keys(struct piece *p, const struct key *key)
+{
+	if (key->kind == KEY_API)
+		piece_uuid(p, &key->id);
+	else
+		piece_null(p);
+	if (key->kind == KEY_WIDGET)
+		piece_uuid(p, &key->id);
+	else
+		piece_null(p);
+}
+
+static void
+add_session(struct piece *p, const struct chat_turn *t, int64_t at_us)
+{
+	const struct chat_ask *ask = t->priv->ask;
+
+	piece_row(p, WRITE_SESSIONS);
+	piece_uuid(p, &t->account->id);
+	piece_uuid(p, &t->session_id);
+	piece_str(p, t->session_key);
+	if (ask->key->kind == KEY_WIDGET)
+		piece_uuid(p, &ask->key->id);
+	else
+		piece_null(p);
+	piece_str(p, ask->email);
+	piece_int(p, ask->email == NULL);
+	piece_int(p, t->started_us);
+	piece_int(p, at_us);
+}
+
+/* The columns that both kinds of turns begin with, to the channel. */
+static void
+add_head(struct piece *p, const struct chat_turn *t)
+{
+	const struct chat_ask *ask = t->priv->ask;
+
+	piece_uuid(p, &t->account->id);
+	piece_uuid(p, &t->id);
+	piece_uuid(p, &t->session_id);
+	piece_uuid(p, &t->spec->id);
+	piece_str(p, t->spec->type);
+	piece_str(p, t->spec->name);
+	piece_int(p, t->spec->config_version);
+	add_keys(p, ask->key);
+	piece_str(p, ask->request_id);
+	piece_str(p, ask->trace_id);
+	piece_str(p, ask->stream ? "stream" : "chat");
+}
+
+static void
+add_metadata(struct piece *p, const struct chat_ask *ask)
+{
+	if (ask->metadata)
+		add_json(p, ask->metadata);
+	else
+		piece_null(p);
+}
+
+struct piece *
+piece_of_open(const struct chat_turn *t)
+{
+	static const struct uuid nobody;
+	const struct chat_ask *ask = t->priv->ask;
+	struct piece *p = piece_new(&t->account->id);
+	const struct proc *self = procs_self();
+
+	add_session(p, t, t->started_us);
+	piece_row(p, WRITE_OPEN);
+	add_head(p, t);
+	piece_text(p, ask->message, ask->message_len);
+	piece_str(p, t->priv->wanted);
+	add_metadata(p, ask);
+	piece_int(p, t->started_us);
+	piece_uuid(p, self ? &self->id : &nobody);
+	return p;
+}
+
+static void
+add_turn(struct piece *p, const struct chat_turn *t)
+{
+	const struct chat_ask *ask = t->priv->ask;
+	const struct llm_reply *reply = &t->answer.reply;
+	const struct err *failure = &t->priv->failure;
+
+	piece_row(p, WRITE_TURNS);
+	add_head(p, t);
+	piece_str(p, t->status);
+	piece_str(p, t->finish_reason);
+	piece_str(p, failure->code == ERR_NONE ? NULL
+		     : failure->kind           ? failure->kind
+					       : err_name(failure->code));
+	piece_text(p, ask->message, ask->message_len);
+	piece_text(
+	    p, reply->text.len > 0 ? reply->text.data : "", reply->text.len);
+	piece_str(p, t->model);
+	piece_int(p, reply->usage.input);
+	piece_int(p, reply->usage.output);
+	piece_int(p, reply->usage.cached);
+	piece_int(p, reply->usage.cache_write);
+	piece_int(p, reply->usage.reasoning);
+	piece_int(p, reply->usage.estimated);
+	if (t->priced)
+		piece_int(p, t->cost_nano);
+	else
+		piece_null(p);
+	piece_int(p, reply->attempts);
+	piece_int(p, t->latency_us / 1000);
+	if (reply->first_token_ns > 0)
+		piece_int(p, reply->first_token_ns / 1000000);
+	else
+		piece_null(p);
+	add_json(p, t->answer.tool_calls);
+	add_json(p, t->answer.citations);
+	add_metadata(p, ask);
+	piece_int(p, t->started_us);
+	piece_int(p, t->priv->finished_us);
+}
+
+static void
+add_rollup(struct piece *p, const struct chat_turn *t)
+{
+	static const int bounds[] = LATENCY_BOUNDS;
+	const struct llm_usage *u = &t->answer.reply.usage;
+	int64_t ms = t->latency_us / 1000;
+	int place = 0;
+
+	while (place < LATENCY_PLACES - 1 && ms > bounds[place])
+		place++;
+	piece_row(p, WRITE_ROLLUPS);
+	piece_uuid(p, &t->account->id);
+	piece_uuid(p, &t->spec->id);
+	piece_str(p, t->model ? t->model : "");
+	piece_int(p, t->priv->finished_us - t->priv->finished_us % BUCKET_US);
+	piece_int(p, 1);
+	piece_int(p, strcmp(t->status, "failed") == 0);
+	piece_int(p, strcmp(t->status, "cancelled") == 0);
+	piece_int(p, u->input);
+	piece_int(p, u->output);
+	piece_int(p, u->cached);
+	piece_int(p, u->reasoning);
+	piece_int(p, t->priced ? t->cost_nano : 0);
+	piece_int(p, !t->priced && u->input + u->output > 0);
+	piece_int(p, ms);
+	piece_int(p, ms);
+	for (int i = 0; i < LATENCY_PLACES; i++)
+		piece_int(p, i == place);
+}
+
+struct piece *
+piece_of_turn(const struct chat_turn *t)
+{
+	struct piece *p = piece_new(&t->account->id);
+
+	add_session(p, t, t->priv->finished_us);
+	add_turn(p, t);
+	if (t->priv->open.opened) {
+		piece_row(p, WRITE_OPEN_END);
+		piece_uuid(p, &t->account->id);
+		piece_uuid(p, &t->id);
+	}
+	add_rollup(p, t);
+	return p;
+}

@@ -1,0 +1,269 @@
+/*
+ * The chat domain's SQL: what the writer stores of a turn, and the reads.
+ * Every statement names the account itself; row security is the net.
+ */
+#include "chat/store_priv.h"
+
+#include "util/banned.h"
+
+/*
+ * A batch may hold several turns of one session (and a turn's beginning and
+ * end), but an upsert may touch a row once only: hence the grouping.  Rows go
+ * in key order, so that two writers never wait for each other in a circle.
+ */
+#define SQL_SESSIONS                                                           \
+	"INSERT INTO sessions AS s (account_id, id, session_key,"              \
+	" widget_key_id, email, is_anonymous, created_at, last_activity_at)"   \
+	" SELECT a, i, max(k), (array_agg(w))[1], max(m), bool_and(n), "       \
+	"min(c),"                                                              \
+	" max(l) FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[],"  \
+	" $5::text[], $6::bool[], $7::timestamptz[], $8::timestamptz[])"       \
+	" AS v(a, i, k, w, m, n, c, l) GROUP BY a, i ORDER BY a, i"            \
+	" ON CONFLICT (account_id, id) DO UPDATE SET"                          \
+	" last_activity_at ="                                                  \
+	" greatest(s.last_activity_at, excluded.last_activity_at),"            \
+	" email = coalesce(excluded.email, s.email),"                          \
+	" is_anonymous = s.is_anonymous AND excluded.is_anonymous"
+
+#define SQL_OPEN                                                               \
+	"INSERT INTO turns_open (account_id, id, session_id,"                  \
+	" agent_instance_id, agent_type, instance_name, config_version,"       \
+	" api_key_id, widget_key_id, request_id, trace_id, channel,"           \
+	" user_text, model, metadata, started_at, worker_id)"                  \
+	" SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[],"            \
+	" $4::uuid[], $5::text[], $6::text[], $7::int8[], $8::uuid[],"         \
+	" $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[],"     \
+	" $14::text[], $15::jsonb[], $16::timestamptz[], $17::uuid[])"         \
+	" ON CONFLICT DO NOTHING"
+
+#define SQL_TURNS                                                              \
+	"INSERT INTO turns (account_id, id, session_id, agent_instance_id,"    \
+	" agent_type, instance_name, config_version, api_key_id,"              \
+	" widget_key_id, request_id, trace_id, channel, status,"               \
+	" finish_reason, error_kind, user_text, reply_text, model,"            \
+	" input_tokens, output_tokens, cached_input_tokens,"                   \
+	" cache_write_tokens, reasoning_tokens, usage_estimated, cost_usd,"    \
+	" attempts, latency_ms, first_token_ms, tool_calls, citations,"        \
+	" metadata, started_at, finished_at)"                                  \
+	" SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14," \
+	" c15, c16, c17, c18, c19, c20, c21, c22, c23, c24,"                   \
+	" c25::numeric / 1000000000, c26, c27, c28, c29, c30, c31, c32, c33"   \
+	" FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[],"         \
+	" $5::text[], $6::text[], $7::int8[], $8::uuid[], $9::uuid[],"         \
+	" $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"    \
+	" $15::text[], $16::text[], $17::text[], $18::text[], $19::int8[],"    \
+	" $20::int8[], $21::int8[], $22::int8[], $23::int8[], $24::bool[],"    \
+	" $25::int8[], $26::int4[], $27::int4[], $28::int4[], $29::jsonb[],"   \
+	" $30::jsonb[], $31::jsonb[], $32::timestamptz[],"                     \
+	" $33::timestamptz[]) AS v(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10,"   \
+	" c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23,"    \
+	" c24, c25, c26, c27, c28, c29, c30, c31, c32, c33)"                   \
+	" ON CONFLICT DO NOTHING"
+
+#define SQL_OPEN_END                                                           \
+	"DELETE FROM turns_open o"                                             \
+	" USING unnest($1::uuid[], $2::uuid[]) AS v(a, i)"                     \
+	" WHERE o.account_id = v.a AND o.id = v.i"
+
+#define SQL_ROLLUPS                                                            \
+	"INSERT INTO usage_rollups AS r (account_id, agent_instance_id,"       \
+	" model, grain, bucket, requests, failed, cancelled, input_tokens,"    \
+	" output_tokens, cached_input_tokens, reasoning_tokens,"               \
+	" cost_nano_usd, unpriced, latency_ms_sum, latency_ms_max,"            \
+	" latency_hist)"                                                       \
+	" SELECT a, i, m, 5, b, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11," \
+	" ARRAY[h1, h2, h3, h4, h5, h6, h7, h8, h9, h10, h11]"                 \
+	" FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[],"  \
+	" $5::int8[], $6::int8[], $7::int8[], $8::int8[], $9::int8[],"         \
+	" $10::int8[], $11::int8[], $12::int8[], $13::int8[], $14::int8[],"    \
+	" $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::int8[],"    \
+	" $20::int8[], $21::int8[], $22::int8[], $23::int8[], $24::int8[],"    \
+	" $25::int8[], $26::int8[]) AS v(a, i, m, b, n1, n2, n3, n4, n5, n6,"  \
+	" n7, n8, n9, n10, n11, h1, h2, h3, h4, h5, h6, h7, h8, h9, h10, h11)" \
+	" ON CONFLICT (account_id, agent_instance_id, model, grain, bucket)"   \
+	" DO UPDATE SET requests = r.requests + excluded.requests,"            \
+	" failed = r.failed + excluded.failed,"                                \
+	" cancelled = r.cancelled + excluded.cancelled,"                       \
+	" input_tokens = r.input_tokens + excluded.input_tokens,"              \
+	" output_tokens = r.output_tokens + excluded.output_tokens,"           \
+	" cached_input_tokens ="                                               \
+	" r.cached_input_tokens + excluded.cached_input_tokens,"               \
+	" reasoning_tokens = r.reasoning_tokens + excluded.reasoning_tokens,"  \
+	" cost_nano_usd = r.cost_nano_usd + excluded.cost_nano_usd,"           \
+	" unpriced = r.unpriced + excluded.unpriced,"                          \
+	" latency_ms_sum = r.latency_ms_sum + excluded.latency_ms_sum,"        \
+	" latency_ms_max = greatest(r.latency_ms_max,"                         \
+	" excluded.latency_ms_max),"                                           \
+	" latency_hist = hist_add(r.latency_hist, excluded.latency_hist)"
+
+#define U COL_UUID
+#define T COL_TEXT
+#define J COL_JSONB
+#define B COL_BOOL
+#define I COL_INT4
+#define L COL_INT8
+#define Z COL_TIMESTAMPTZ
+
+static const struct writer_stmt writes[WRITE_COUNT] = {
+	[WRITE_SESSIONS] = { .name = "chat_sessions",
+	    .sql = SQL_SESSIONS,
+	    .ncols = 8,
+	    .col = { U, U, T, U, T, B, Z, Z } },
+	[WRITE_OPEN] = { .name = "chat_open",
+	    .sql = SQL_OPEN,
+	    .ncols = 17,
+	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, J, Z, U } },
+	[WRITE_TURNS] = { .name = "chat_turns",
+	    .sql = SQL_TURNS,
+	    .ncols = 33,
+	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, T, T, T, T, L, L,
+		L, L, L, B, L, I, I, I, J, J, J, Z, Z } },
+	[WRITE_OPEN_END] = { .name = "chat_open_end",
+	    .sql = SQL_OPEN_END,
+	    .ncols = 2,
+	    .col = { U, U } },
+	/* the keys, then counts; the 15th column is the greatest latency */
+	[WRITE_ROLLUPS] = { .name = "chat_rollups",
+	    .sql = SQL_ROLLUPS,
+	    .ncols = 26,
+	    .col = { U, U, T, Z, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L,
+		L, L, L, L, L, L },
+	    .keys = 4,
+	    .max_mask = UINT64_C(1) << 14 },
+};
+
+#undef U
+#undef T
+#undef J
+#undef B
+#undef I
+#undef L
+#undef Z
+
+const struct writer_stmt *
+chat_store_stmts(int *n)
+{
+	*n = WRITE_COUNT;
+	return writes;
+}
+
+#define MICROSECONDS(column) "(extract(epoch FROM " column ") * 1000000)::int8"
+
+const struct db_stmt chat_stmt_session = {
+	"chat_session",
+	"SELECT id, " MICROSECONDS(
+	    "last_activity_at") " FROM sessions"
+				" WHERE account_id = $1 AND id = $2"
+				" AND ($3::text IS NULL OR session_key = $3)",
+};
+
+const struct db_stmt chat_stmt_named = {
+	"chat_named",
+	"SELECT n.session_id, " MICROSECONDS(
+	    "s.last_activity_at") " FROM session_names n LEFT JOIN sessions s"
+				  " ON s.account_id = n.account_id AND s.id = "
+				  "n.session_id"
+				  " WHERE n.account_id = $1 AND n.session_key "
+				  "= $2",
+};
+
+/*
+ * The newest turns of one agent in a session, as long as their texts together
+ * stay below a number of bytes: what could not fit the model's budget is not
+ * even sent.  The least id keeps older partitions out.
+ */
+#define SQL_HISTORY(session, least)                                            \
+	"SELECT user_text, reply_text FROM (SELECT id, user_text,"             \
+	" reply_text, sum(octet_length(user_text) +"                           \
+	" octet_length(reply_text)) OVER (ORDER BY id DESC) AS bytes"          \
+	" FROM (SELECT id, user_text, reply_text FROM turns"                   \
+	" WHERE account_id = $1 AND session_id = " session " AND id >= " least \
+	" AND agent_instance_id = $3 ORDER BY id DESC LIMIT $4::int) t) w"     \
+	" WHERE bytes <= $5::int8 ORDER BY id DESC"
+
+#define SQL_NAMED_SESSION                                                      \
+	"(SELECT session_id FROM session_names"                                \
+	" WHERE account_id = $1 AND session_key = $2)"
+
+/* An hour before the session's own time: hosts' clocks may differ. */
+#define SQL_NAMED_LEAST                                                        \
+	"(SELECT uuid_floor(to_timestamp(('x' || left(replace("                \
+	"session_id::text, '-', ''), 12))::bit(48)::int8 / 1000.0)"            \
+	" - interval '1 hour') FROM session_names"                             \
+	" WHERE account_id = $1 AND session_key = $2)"
+
+const struct db_stmt chat_stmt_history = {
+	"chat_history",
+	SQL_HISTORY("$2::uuid", "$6::uuid"),
+};
+
+const struct db_stmt chat_stmt_history_named = {
+	"chat_history_named",
+	SQL_HISTORY(SQL_NAMED_SESSION, SQL_NAMED_LEAST),
+};
+
+/* First come, first served: who loses gets the winner's session. */
+const struct db_stmt chat_stmt_claim = {
+	"chat_claim",
+	"INSERT INTO session_names AS n (account_id, session_key, session_id)"
+	" VALUES ($1, $2, $3) ON CONFLICT (account_id, session_key)"
+	" DO UPDATE SET session_id = CASE WHEN n.session_id = $4::uuid"
+	" THEN excluded.session_id ELSE n.session_id END"
+	" RETURNING session_id",
+};
+
+const struct db_stmt chat_stmt_turn = {
+	"chat_turn",
+	"SELECT s.session_key, t.status, t.reply_text, t.agent_type,"
+	" t.instance_name, t.model, t.input_tokens, t.output_tokens,"
+	" t.cached_input_tokens, t.reasoning_tokens,"
+	" (t.cost_usd * 1000000000)::int8, t.usage_estimated,"
+	" t.tool_calls, t.citations, t.finish_reason, t.error_kind,"
+	" t.latency_ms, " MICROSECONDS("t.started_at") ", " MICROSECONDS(
+	    "t.finished_at") " FROM turns t JOIN sessions s"
+			     " ON s.account_id = t.account_id AND s.id = "
+			     "t.session_id"
+			     " WHERE t.account_id = $1 AND t.id = $2"
+			     " AND ($3::uuid IS NULL OR s.widget_key_id = $3)"
+			     " AND ($4::text IS NULL OR s.session_key = $4)",
+};
+
+const struct db_stmt chat_stmt_turn_open = {
+	"chat_turn_open",
+	"SELECT s.session_key, t.agent_type, t.instance_name, " MICROSECONDS(
+	    "t.started_at") " FROM turns_open t JOIN sessions s"
+			    " ON s.account_id = t.account_id AND s.id = "
+			    "t.session_id"
+			    " WHERE t.account_id = $1 AND t.id = $2"
+			    " AND ($3::uuid IS NULL OR s.widget_key_id = $3)"
+			    " AND ($4::text IS NULL OR s.session_key = $4)",
+};
+
+const struct db_stmt chat_stmt_messages = {
+	"chat_messages",
+	"SELECT t.id, t.user_text, t.reply_text, t.status, t.finish_reason,"
+	" t.agent_type, t.instance_name, t.model, t.tool_calls, "
+	"t.citations, " MICROSECONDS("t.started_at") ", " MICROSECONDS(
+	    "t.finished_at") ", f.rating FROM turns t LEFT JOIN feedback f"
+			     " ON f.account_id = t.account_id AND f.turn_id = "
+			     "t.id"
+			     " WHERE t.account_id = $1 AND t.session_id = $2"
+			     " AND t.id >= $3::uuid AND ($5::bool OR t.id > "
+			     "$3::uuid)"
+			     " ORDER BY t.id LIMIT $4::int",
+};
+
+const struct db_stmt chat_stmt_feedback = {
+	"chat_feedback",
+	"INSERT INTO feedback (account_id, turn_id, rating, comment)"
+	" SELECT t.account_id, t.id, $4::int2, $5 FROM turns t"
+	" WHERE t.account_id = $1 AND t.id = $2 AND t.session_id = $3"
+	" ON CONFLICT (account_id, turn_id) DO UPDATE SET"
+	" rating = excluded.rating, comment = excluded.comment,"
+	" created_at = now() RETURNING (xmax = 0)",
+};
+
+const struct db_stmt chat_stmt_used = {
+	"chat_used",
+	"SELECT gate.agents_used($1::uuid[], $2::uuid[])",
+};

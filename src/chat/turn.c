@@ -1,0 +1,423 @@
+/*
+ * A turn's story: a list of steps, and turn_settle() after the last one,
+ * whatever happened, to give back what was reserved and not used.
+ */
+#include "chat/turn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "account/account.h"
+#include "agent/catalog.h"
+#include "agent/spec.h"
+#include "auth/key.h"
+#include "chat/turn_priv.h"
+#include "chat/used.h"
+#include "db/writer.h"
+#include "llm/price.h"
+#include "telemetry/metric.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define STORE_WAIT (4 * CLOCK_S)
+
+static const char no_agent[] = "there is no such agent";
+
+static int
+turn_account(struct chat_turn *t, struct err *e)
+{
+	const struct chat_ask *ask = t->priv->ask;
+
+	if (accounts_by_slug(t->priv->deps->accounts, ask->slug,
+		t->priv->deadline, &t->account, e) < 0)
+		return -1;
+	if (!t->account->active ||
+	    !id_eq(&t->account->id, &ask->key->account_id))
+		return err_set(e, ERR_NOT_FOUND, no_agent);
+	return 0;
+}
+
+static int
+turn_agent(struct chat_turn *t, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+	const struct chat_ask *ask = p->ask;
+
+	if (catalog_get(p->deps->catalog, t->account, ask->agent_type,
+		ask->agent_name, p->deadline, &t->spec, e) < 0)
+		return e->code == ERR_NOT_FOUND
+		           ? err_set(e, ERR_NOT_FOUND, no_agent)
+		           : -1;
+	if (ask->key->kind == KEY_WIDGET && !id_is_nil(&ask->key->agent_id) &&
+	    !id_eq(&ask->key->agent_id, &t->spec->id))
+		return err_set(e, ERR_NOT_FOUND, no_agent);
+	p->finish = ask->on_disconnect ? ask->on_disconnect == 'f'
+	                               : t->spec->finish_on_disconnect;
+	if (history_session(
+		t->account, ask->key, ask->session_key, &p->history, e) < 0)
+		return -1;
+	return llm_choose(p->deps->llm, t->spec->model, t->spec->model_fallback,
+	    &p->wanted, e);
+}
+
+/* A widget key is public: who uses it is limited by address and session. */
+static void
+limit_visitor(struct chat_turn *t, struct quota_ask *q)
+{
+	struct chat_turn_priv *p = t->priv;
+	char key[UUID_TEXT];
+
+	id_format(&p->ask->key->id, key);
+	snprintf(p->address, sizeof(p->address), "%s %s", key,
+	    p->ask->client_address ? p->ask->client_address : "");
+	snprintf(p->session, sizeof(p->session), "%.90s", p->history.key);
+	q->address = p->address;
+	q->session = p->session;
+	q->per_address = (struct quota_limit){ p->deps->widget_per_minute, 60 };
+	q->per_session =
+	    (struct quota_limit){ p->deps->widget_session_per_minute, 60 };
+}
+
+static int
+turn_quota(struct chat_turn *t, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+	struct quota_ask *q = &p->quota;
+	const struct agent_spec *spec = t->spec;
+
+	/* What could not be stored is not begun. */
+	if (!writer_has_room(p->deps->writer))
+		return err_set_kind(e, ERR_UNAVAILABLE, NULL, 2,
+		    "too many answers wait to be stored; try again");
+	q->account_slot = t->account->slot;
+	q->agent_slot = spec->slot;
+	q->account_requests =
+	    (struct quota_limit){ t->account->requests_per_hour, 3600 };
+	q->agent_requests =
+	    (struct quota_limit){ spec->requests_per_minute, 60 };
+	q->agent_tokens = (struct quota_limit){ spec->tokens_per_hour, 3600 };
+	q->tokens = spec->max_tokens +
+	            llm_estimate_tokens(
+			spec->system_prompt, strlen(spec->system_prompt)) +
+	            llm_estimate_tokens(p->ask->message, p->ask->message_len);
+	if (p->ask->key->kind == KEY_WIDGET)
+		limit_visitor(t, q);
+	if (quota_take(q, &t->quota, e) < 0)
+		return -1;
+	p->taken = true;
+	return 0;
+}
+
+static int
+turn_history(struct chat_turn *t, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+	struct history_ask ask = {
+		.db = p->deps->db,
+		.account = t->account,
+		.key = p->ask->key,
+		.agent = t->spec->id,
+		.idle_us = p->deps->session_idle_us,
+		.tokens = p->deps->history_tokens,
+		.turns = p->deps->history_turns,
+		.now_us = t->started_us,
+		.deadline = p->deadline,
+	};
+
+	if (history_load(&ask, t, &p->history, e) < 0)
+		return -1;
+	t->session_id = p->history.session;
+	snprintf(t->session_key, sizeof(t->session_key), "%s", p->history.key);
+	return 0;
+}
+
+/* From the opener's thread, which sees a turn that waits for its model: what
+ * it reads here changes no more. */
+static void
+turn_open_late(struct opener_item *item)
+{
+	struct chat_turn_priv *p = (struct chat_turn_priv *)item;
+
+	writer_post(p->deps->writer, piece_of_open(p->turn));
+}
+
+static int
+turn_open(struct chat_turn *t, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+
+	id_new(&t->id);
+	id_reply_message(&t->id, &t->reply_id);
+	p->live = live_enter(&t->id, &t->account->id, &t->session_id);
+	if (!p->live)
+		return err_set_kind(e, ERR_UNAVAILABLE, "overloaded", 1,
+		    "all places for running turns are taken; try again");
+	if (p->ask->key->kind == KEY_WIDGET)
+		live_widget(p->live, &p->ask->key->id);
+	t->counted = true;
+	chat_used_add(&t->account->id, &t->spec->id);
+	opener_add(&p->open, p->deps->turn_open_after_ms);
+	if (p->sink->opened(p->sink, t) < 0)
+		p->reader_gone = true;
+	return 0;
+}
+
+/* The run's sink: what is said goes on to the face as long as it listens. */
+struct told {
+	struct agent_sink agent; /* first; its first is the model's sink */
+	struct chat_turn_priv *p;
+};
+
+/* 0 go on, -1 stop: asked to, or nobody listens and nobody wants the end. */
+static int
+after_telling(struct chat_turn_priv *p, int rc)
+{
+	if (rc < 0)
+		p->reader_gone = true;
+	if (atomic_load(&p->live->cancel))
+		return -1;
+	return p->reader_gone && !p->finish ? -1 : 0;
+}
+
+static int
+on_text(struct llm_sink *s, const char *piece, size_t len)
+{
+	struct chat_turn_priv *p = ((struct told *)s)->p;
+
+	return after_telling(
+	    p, p->reader_gone ? 0 : p->sink->text(p->sink, piece, len));
+}
+
+static int
+on_beat(struct llm_sink *s)
+{
+	struct chat_turn_priv *p = ((struct told *)s)->p;
+
+	return after_telling(p, p->reader_gone ? 0 : p->sink->beat(p->sink));
+}
+
+static int
+on_tool_call(struct agent_sink *s, const char *id, const char *name,
+    const char *arguments)
+{
+	struct chat_turn_priv *p = ((struct told *)s)->p;
+
+	return after_telling(p,
+	    p->reader_gone ? 0
+			   : p->sink->tool_call(p->sink, id, name, arguments));
+}
+
+static int
+on_tool_result(struct agent_sink *s, const char *id, const char *name, bool ok,
+    const char *summary)
+{
+	struct chat_turn_priv *p = ((struct told *)s)->p;
+
+	return after_telling(p, p->reader_gone ? 0
+					       : p->sink->tool_result(p->sink,
+						     id, name, ok, summary));
+}
+
+/* How it ended, in the words of the API and the tables. */
+static void
+turn_ended(struct chat_turn *t, int rc, const struct err *why)
+{
+	struct chat_turn_priv *p = t->priv;
+
+	bool whole = rc == 0 && t->answer.reply.finish != LLM_CANCELLED;
+
+	p->stopped = !whole && atomic_load(&p->live->cancel);
+	if (whole && t->answer.reply.finish != LLM_ERROR) {
+		t->status = "completed";
+		t->finish_reason = llm_finish_name(t->answer.reply.finish);
+		return;
+	}
+	if (p->stopped || (rc == 0 && !whole) || why->code == ERR_GONE ||
+	    why->code == ERR_CANCELLED || (p->reader_gone && !p->finish)) {
+		t->status = "cancelled";
+		t->finish_reason = llm_finish_name(LLM_CANCELLED);
+		return;
+	}
+	t->status = "failed";
+	t->finish_reason = llm_finish_name(LLM_ERROR);
+	if (rc < 0)
+		p->failure = *why;
+	else
+		err_set(&p->failure, ERR_UPSTREAM, "the model failed");
+}
+
+static int
+ask_agent(struct chat_turn *t, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+	const struct agent_deps deps = { .llm = p->deps->llm,
+		.db = p->deps->db,
+		.tool_rounds = p->deps->tool_rounds };
+	const struct agent_ask ask = { .account = t->account,
+		.spec = t->spec,
+		.model = p->wanted,
+		.history = p->history.messages,
+		.nhistory = p->history.n,
+		.message = p->ask->message,
+		.traceparent = p->ask->traceparent,
+		.deadline = p->deadline };
+	struct told told = { .p = p };
+
+	told.agent.llm.text = on_text;
+	told.agent.llm.beat = on_beat;
+	told.agent.llm.gone_fd = p->sink->gone_fd;
+	told.agent.llm.ignore_gone = p->finish;
+	told.agent.llm.beat_ms = p->sink->beat_ms;
+	told.agent.llm.cancel = &p->live->cancel;
+	told.agent.llm.wait = live_wait(p->live);
+	told.agent.tool_call = on_tool_call;
+	told.agent.tool_result = on_tool_result;
+	p->asked = true;
+	return agent_run(&deps, &ask, &told.agent, t, &t->answer, e);
+}
+
+/* A run that fails is no failed step: it is stored as what it was. */
+static int
+turn_run(struct chat_turn *t, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+	struct err why = { 0 };
+	int rc;
+
+	(void)e;
+	if (p->reader_gone && !p->finish)
+		rc = err_set(&why, ERR_GONE, "the reader left");
+	else
+		rc = ask_agent(t, &why);
+	p->finished_us = clock_wall_us();
+	t->latency_us = (clock_mono() - p->begun) / 1000;
+	turn_ended(t, rc, &why);
+	t->model = t->answer.reply.model[0] ? t->answer.reply.model : p->wanted;
+	t->priced = price_cost(
+	    t->model, &t->answer.reply.usage, t->started_us, &t->cost_nano);
+	return 0;
+}
+
+/* Null before the run has made them. */
+static void
+fill_lists(struct chat_turn *t)
+{
+	if (!t->answer.tool_calls)
+		t->answer.tool_calls = json_array();
+	if (!t->answer.citations)
+		t->answer.citations = json_array();
+}
+
+static int
+turn_store(struct chat_turn *t, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+
+	fill_lists(t);
+	opener_remove(&p->open);
+	if (writer_commit(p->deps->writer, piece_of_turn(t),
+		clock_mono() + STORE_WAIT, e) < 0)
+		return -1;
+	t->durable = true;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*step)(struct chat_turn *, struct err *);
+} steps[] = {
+	{ "account", turn_account },
+	{ "agent", turn_agent },
+	{ "quota", turn_quota },
+	{ "history", turn_history },
+	{ "open", turn_open },
+	{ "run", turn_run },
+	{ "store", turn_store },
+};
+
+static void
+turn_settle(struct chat_turn *t)
+{
+	struct chat_turn_priv *p = t->priv;
+	const struct llm_usage *used = &t->answer.reply.usage;
+
+	opener_remove(&p->open);
+	live_leave(p->live);
+	p->live = NULL;
+	if (p->taken && p->asked)
+		quota_settle(&p->quota, used->input + used->output);
+	else if (p->taken)
+		quota_give_back(&p->quota);
+	if (!t->status)
+		return;
+	metric_add(M_TURNS, 1);
+	if (strcmp(t->status, "failed") == 0)
+		metric_add(M_TURNS_FAILED, 1);
+	if (strcmp(t->status, "cancelled") == 0)
+		metric_add(M_TURNS_CANCELLED, 1);
+}
+
+static int
+turn_drop(struct chat_turn *t)
+{
+	json_decref(t->answer.tool_calls);
+	json_decref(t->answer.citations);
+	if (t->spec)
+		agent_spec_unref(t->spec);
+	if (t->account)
+		account_unref(t->account);
+	return 0;
+}
+
+static struct chat_turn *
+turn_new(const struct chat_deps *deps, const struct chat_ask *ask,
+    struct chat_sink *sink, const void *ctx)
+{
+	struct chat_turn *t = mem_new(ctx, struct chat_turn);
+
+	t->priv = mem_new(t, struct chat_turn_priv);
+	talloc_set_destructor(t, turn_drop);
+	t->priv->turn = t;
+	t->priv->open.open = turn_open_late;
+	t->priv->deps = deps;
+	t->priv->ask = ask;
+	t->priv->sink = sink;
+	t->priv->begun = clock_mono();
+	t->priv->deadline = t->priv->begun + deps->total_ms * CLOCK_MS;
+	t->started_us = clock_wall_us();
+	return t;
+}
+
+/* What the caller of a stored turn is told. */
+static int
+outcome(const struct chat_turn *t, struct err *e)
+{
+	const struct chat_turn_priv *p = t->priv;
+
+	if (p->failure.code != ERR_NONE) {
+		*e = p->failure;
+		return -1;
+	}
+	if (strcmp(t->status, "cancelled") == 0 && !p->stopped)
+		return err_set(e, ERR_GONE, "the reader left");
+	return 0;
+}
+
+int
+chat_turn_run(const struct chat_deps *deps, const struct chat_ask *ask,
+    struct chat_sink *sink, const void *ctx, struct chat_turn **ret,
+    struct err *e)
+{
+	struct chat_turn *t = turn_new(deps, ask, sink, ctx);
+	int rc = 0;
+
+	*ret = t;
+	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(*steps); i++) {
+		t->step = steps[i].name;
+		rc = steps[i].step(t, e);
+	}
+	turn_settle(t);
+	return rc < 0 ? -1 : outcome(t, e);
+}

@@ -1,0 +1,118 @@
+/* Keys and people, as they come into being. */
+#include "cli/issue.h"
+
+#include <string.h>
+
+#include "cli/people/store.h"
+#include "cli/store.h"
+#include "crypto/hash.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+int
+issue_key(struct db_pool *db, const struct uuid *account, struct issue_key *k,
+    struct err *e)
+{
+	unsigned char hash[32];
+	struct store_key row = { .name = k->name,
+		.prefix = k->prefix,
+		.hash = hash,
+		.role = k->role,
+		.expires_us = k->expires_us,
+		.agent = k->agent,
+		.origins = k->origins };
+
+	id_new(&k->id);
+	row.id = k->id;
+	key_make(k->kind, k->text, k->prefix, hash);
+	if (k->kind == KEY_API)
+		return store_key_api(db, account, &row, e);
+	return store_key_widget(db, account, &row, e);
+}
+
+int
+issue_origin_check(const char *origin, struct err *e)
+{
+	const char *host = NULL;
+	size_t len, name;
+	bool good;
+
+	if (str_starts(origin, "https://"))
+		host = origin + 8;
+	else if (str_starts(origin, "http://"))
+		host = origin + 7;
+	good = host != NULL && strlen(origin) <= 300;
+	if (good) {
+		len = strlen(host);
+		name = host[0] == '[' ? strcspn(host, "]") + 1
+		                      : strcspn(host, ":");
+		good = name > 0 && name <= len &&
+		       strspn(host,
+			   "abcdefghijklmnopqrstuvwxyz0123456789.-:[]*") == len;
+		/* after the name: nothing, ":*", or a port */
+		if (good && name < len)
+			good = host[name] == ':' &&
+			       (strcmp(host + name, ":*") == 0 ||
+				   str_int(host + name + 1, 1, 65535,
+				       &(int64_t){ 0 }) == 0);
+		good = good && memchr(host, '*', name) == NULL;
+	}
+	if (!good)
+		return err_set(e, ERR_INVALID,
+		    "%s: an origin is a scheme and a host in lower case, with "
+		    "a port or :* where wanted, such as "
+		    "https://www.example.com",
+		    origin);
+	return 0;
+}
+
+void
+issue_password(char out[ISSUE_PASSWORD])
+{
+	unsigned char bytes[18];
+
+	id_random(bytes, sizeof bytes);
+	str_b64url(bytes, sizeof bytes, out);
+}
+
+int
+issue_user(struct db_pool *db, const char *email, const char *name,
+    const char *password, bool platform_admin, struct uuid *id, struct err *e)
+{
+	void *ctx = mem_root("user");
+	struct store_user u = {
+		.email = email, .name = name, .platform_admin = platform_admin
+	};
+	char *hash;
+	int rc;
+
+	id_new(&u.id);
+	rc = crypto_password_hash(ctx, password, &hash, e);
+	if (rc == 0) {
+		u.password_hash = hash;
+		rc = store_user_create(db, &u, e);
+		if (rc != 0 && e->code == ERR_CONFLICT)
+			rc = err_set(e, ERR_CONFLICT,
+			    "there is a user %s already", email);
+	}
+	if (rc == 0)
+		*id = u.id;
+	mem_free(ctx);
+	return rc;
+}
+
+bool
+issue_email_ok(const char *email)
+{
+	const char *at = strchr(email, '@');
+
+	if (at == NULL || at == email || at[1] == '\0' ||
+	    strchr(at + 1, '@') != NULL || strlen(email) > 254)
+		return false;
+	for (const char *p = email; *p != '\0'; p++)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return false;
+	return true;
+}

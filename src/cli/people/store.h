@@ -1,0 +1,35 @@
+/* People and their memberships; results as cli/store.h says. */
+#ifndef CLI_PEOPLE_STORE_H
+#define CLI_PEOPLE_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "util/err.h"
+#include "util/id.h"
+
+struct db_pool;
+
+struct store_user {
+	struct uuid id;
+	const char *email, *name, *password_hash;
+	bool platform_admin;
+};
+int store_user_create(
+    struct db_pool *, const struct store_user *, struct err *);
+/* Members of one account, or (NULL) everybody. */
+int store_user_list(
+    struct db_pool *, const char *slug, json_t **ret, struct err *);
+/* ERR_NOT_FOUND; ${hash} (talloc'd below ctx) may be NULL. */
+int store_user_find(struct db_pool *, const char *email, const void *ctx,
+    struct uuid *id, char **hash, struct err *);
+int store_user_password(
+    struct db_pool *, const struct uuid *user, const char *hash, struct err *);
+int store_user_active(
+    struct db_pool *, const struct uuid *user, bool active, struct err *);
+int store_member_set(struct db_pool *, const struct uuid *account,
+    const struct uuid *user, const char *role, struct err *);
+int store_member_remove(struct db_pool *, const struct uuid *account,
+    const struct uuid *user, struct err *);
+
+#endif

@@ -1,0 +1,162 @@
+/* The SQL of reports: usage, prices. */
+#include "cli/report/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/rows.h"
+#include "db/db.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+static const struct db_stmt usage_sql = { "cli_usage",
+	"SELECT agent_instance_id, model, " ROWS_UTC(
+	    "date_bin($4::interval, bucket, timestamptz "
+	    "'epoch')") " AS at,"
+			" sum(requests), sum(failed), "
+			"sum(cancelled), sum(input_tokens),"
+			" sum(output_tokens), "
+			"sum(cached_input_tokens),"
+			" sum(reasoning_tokens), "
+			"sum(cost_nano_usd) / 1e9, "
+			"sum(unpriced),"
+			" sum(latency_ms_sum) / "
+			"greatest(sum(requests), 1),"
+			" max(latency_ms_max)"
+			" FROM usage_rollups WHERE account_id "
+			"= $1 AND grain = 5"
+			" AND bucket >= date_bin('5 "
+			"minutes', " ROWS_FROM_US(
+			    "$2") ","
+				  " timestamptz 'epoch') AND "
+				  "bucket < " ROWS_FROM_US(
+				      "$3") " GROUP BY "
+					    "agent_instance_"
+					    "id, model, at"
+					    " ORDER BY at, "
+					    "agent_instance_"
+					    "id, model" };
+static const struct rows_col usage_cols[] = { { "agent_id", ROW_TEXT },
+	{ "model", ROW_TEXT }, { "bucket", ROW_TEXT }, { "requests", ROW_INT },
+	{ "failed", ROW_INT }, { "cancelled", ROW_INT },
+	{ "input_tokens", ROW_INT }, { "output_tokens", ROW_INT },
+	{ "cached_input_tokens", ROW_INT }, { "reasoning_tokens", ROW_INT },
+	{ "cost_usd", ROW_REAL }, { "unpriced", ROW_INT },
+	{ "latency_ms_avg", ROW_INT }, { "latency_ms_max", ROW_INT },
+	{ NULL, ROW_END } };
+
+int
+store_usage(struct db_pool *db, const struct uuid *account, int64_t since_us,
+    int64_t until_us, const char *bucket, json_t **ret, struct err *e)
+{
+	char id[UUID_TEXT], since[24], until[24];
+
+	id_format(account, id);
+	snprintf(since, sizeof since, "%" PRId64, since_us);
+	snprintf(until, sizeof until, "%" PRId64, until_us);
+	/* Without a bucket: date_bin() of null is one null for all. */
+	struct db_call call = { &usage_sql,
+		.param = { id, since, until, bucket }, .nparams = 4 };
+
+	return rows_list(db, account, &call, usage_cols, ret, e);
+}
+
+static const struct db_stmt price_list_sql = { "cli_price_list",
+	"SELECT model, input_usd_per_mtok, output_usd_per_mtok,"
+	" cached_usd_per_mtok, cache_write_usd_per_mtok,"
+	" " ROWS_UTC("valid_from") ", " ROWS_UTC(
+	    "valid_until") " FROM prices"
+			   " WHERE $1::boolean OR valid_until IS NULL OR "
+			   "valid_until > now()"
+			   " ORDER BY model, valid_from" };
+static const struct rows_col price_cols[] = { { "model", ROW_TEXT },
+	{ "input_usd_per_mtok", ROW_REAL }, { "output_usd_per_mtok", ROW_REAL },
+	{ "cached_usd_per_mtok", ROW_REAL },
+	{ "cache_write_usd_per_mtok", ROW_REAL }, { "valid_from", ROW_TEXT },
+	{ "valid_until", ROW_TEXT }, { NULL, ROW_END } };
+
+int
+store_price_list(struct db_pool *db, bool all, json_t **ret, struct err *e)
+{
+	struct db_call call = { &price_list_sql, .param = { all ? "t" : "f" },
+		.nparams = 1 };
+
+	return rows_list(db, NULL, &call, price_cols, ret, e);
+}
+
+/* The price that holds at $2 and goes on, if it is this one exactly. */
+static const struct db_stmt price_same_sql = { "cli_price_same",
+	"SELECT 1 FROM prices WHERE model = $1 AND valid_from <= " ROWS_FROM_US(
+	    "$2") " AND valid_until IS NULL"
+		  " AND input_usd_per_mtok = $3::numeric"
+		  " AND output_usd_per_mtok = $4::numeric"
+		  " AND cached_usd_per_mtok = $5::numeric"
+		  " AND cache_write_usd_per_mtok = $6::numeric" };
+/* What held before ends where the new one begins; what was to begin later is
+ * overruled. */
+static const struct db_stmt price_end_sql = { "cli_price_end",
+	"UPDATE prices SET valid_until = " ROWS_FROM_US(
+	    "$2") " WHERE model = $1 AND valid_from "
+		  "< " ROWS_FROM_US("$2") " AND (valid_until "
+					  "IS NULL OR "
+					  "valid_until "
+					  "> " ROWS_FROM_US("$"
+							    "2") ")" };
+static const struct db_stmt price_drop_sql = { "cli_price_drop",
+	"DELETE FROM prices WHERE model = $1 AND valid_from >= " ROWS_FROM_US(
+	    "$2") };
+static const struct db_stmt price_add_sql = { "cli_price_add",
+	"INSERT INTO prices (id, model, valid_from, input_usd_per_mtok,"
+	" output_usd_per_mtok, cached_usd_per_mtok, cache_write_usd_per_mtok)"
+	" VALUES ($7, $1, " ROWS_FROM_US("$2") ", $3, $4, $5, $6)" };
+
+int
+store_price_set(struct db_pool *db, const struct store_price *p, bool *changed,
+    struct err *e)
+{
+	void *ctx = mem_root("price");
+	char id[UUID_TEXT], from[24];
+	struct uuid u;
+	int rc, rows = 0;
+
+	id_new(&u);
+	id_format(&u, id);
+	snprintf(from, sizeof from, "%" PRId64, p->from_us);
+	struct db_call same = { &price_same_sql,
+		.param = { p->model, from, p->input, p->output, p->cached,
+		    p->cache_write },
+		.nparams = 6 };
+	struct db_call calls[] = {
+		{ &price_end_sql, .param = { p->model, from }, .nparams = 2 },
+		{ &price_drop_sql, .param = { p->model, from }, .nparams = 2 },
+		{ &price_add_sql,
+		    .param = { p->model, from, p->input, p->output, p->cached,
+			p->cache_write, id },
+		    .nparams = 7 },
+	};
+
+	rc = rows_change(db, NULL, &same, &rows, e);
+	*changed = rc == 0 && rows == 0;
+	if (*changed)
+		rc = rows_run(db, NULL, calls, 3, ctx, e);
+	mem_free(ctx);
+	return rc;
+}
+
+static const struct db_stmt price_known_sql = { "cli_price_known",
+	"SELECT 1 FROM prices WHERE model = $1 LIMIT 1" };
+
+int
+store_price_known(
+    struct db_pool *db, const char *model, bool *known, struct err *e)
+{
+	struct db_call call = { &price_known_sql, .param = { model },
+		.nparams = 1 };
+	int rows;
+
+	if (rows_change(db, NULL, &call, &rows, e) != 0)
+		return -1;
+	*known = rows > 0;
+	return 0;
+}

@@ -1,0 +1,111 @@
+/* Running statements, and turning their rows into JSON. */
+#include "cli/rows.h"
+
+#include "util/clock.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+static json_t *
+field_json(const struct db_result *r, int row, int at, enum rows_kind kind)
+{
+	if (db_null(r, row, at))
+		return json_null();
+	switch (kind) {
+	case ROW_INT:
+		return json_integer((json_int_t)db_int(r, row, at));
+	case ROW_REAL:
+		return json_real(db_real(r, row, at));
+	case ROW_BOOL:
+		return json_boolean(db_bool(r, row, at));
+	case ROW_JSON:
+		return json_loadb(db_text(r, row, at), db_len(r, row, at),
+		    JSON_DECODE_ANY, NULL);
+	case ROW_TEXT:
+	case ROW_END:
+		break;
+	}
+	return json_stringn(db_text(r, row, at), db_len(r, row, at));
+}
+
+static json_t *
+rows_json(const struct db_result *r, const struct rows_col *cols)
+{
+	json_t *list = json_array();
+
+	for (int row = 0; row < db_rows(r); row++) {
+		json_t *o = json_object();
+
+		for (int i = 0; cols[i].kind != ROW_END; i++)
+			json_object_set_new(o, cols[i].key,
+			    field_json(r, row, i, cols[i].kind));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+int
+rows_run(struct db_pool *db, const struct uuid *account, struct db_call *calls,
+    int n, const void *ctx, struct err *e)
+{
+	return db_run(db, DB_CONTROL, account, calls, n,
+	    clock_mono() + 150 * CLOCK_S, ctx, e);
+}
+
+int
+rows_list(struct db_pool *db, const struct uuid *account, struct db_call *call,
+    const struct rows_col *cols, json_t **ret, struct err *e)
+{
+	void *ctx = mem_root("rows");
+	int rc = rows_run(db, account, call, 1, ctx, e);
+
+	if (rc == 0)
+		*ret = rows_json(call->result, cols);
+	mem_free(ctx);
+	return rc;
+}
+
+int
+rows_one(struct db_pool *db, const struct uuid *account, struct db_call *call,
+    const struct rows_col *cols, const char *what, const char *name,
+    json_t **ret, struct err *e)
+{
+	json_t *rows;
+
+	if (rows_list(db, account, call, cols, &rows, e) != 0)
+		return -1;
+	if (json_array_size(rows) == 0) {
+		json_decref(rows);
+		return err_set(e, ERR_NOT_FOUND, "no %s %s", what, name);
+	}
+	*ret = json_incref(json_array_get(rows, 0));
+	json_decref(rows);
+	return 0;
+}
+
+int
+rows_id(struct db_pool *db, const struct uuid *account, struct db_call *call,
+    const char *what, const char *name, struct uuid *id, struct err *e)
+{
+	void *ctx = mem_root("rows");
+	int rc = rows_run(db, account, call, 1, ctx, e);
+
+	if (rc == 0 && (db_rows(call->result) == 0 ||
+			   db_uuid(call->result, 0, 0, id) != 0))
+		rc = err_set(e, ERR_NOT_FOUND, "no %s %s", what, name);
+	mem_free(ctx);
+	return rc;
+}
+
+int
+rows_change(struct db_pool *db, const struct uuid *account,
+    struct db_call *call, int *rows, struct err *e)
+{
+	void *ctx = mem_root("rows");
+	int rc = rows_run(db, account, call, 1, ctx, e);
+
+	if (rc == 0 && rows != NULL)
+		*rows = db_rows(call->result);
+	mem_free(ctx);
+	return rc;
+}

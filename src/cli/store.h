@@ -1,0 +1,70 @@
+/*
+ * What the operator's command asks of the database.  Results that are only
+ * shown come as JSON (new references, members named as the command prints
+ * them); a function returns 0, or -1 with e as db_run() sets it.  Functions
+ * with ${account} work inside that account; the others go through the gate
+ * functions of sql/gate/30_admin.sql or tables without accounts.  People,
+ * reports and the demo have stores of their own.
+ */
+#ifndef CLI_STORE_H
+#define CLI_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/err.h"
+#include "util/id.h"
+
+struct db_pool;
+
+/* Accounts */
+int store_account_id(
+    struct db_pool *, const char *slug, struct uuid *id, struct err *);
+int store_account_create(struct db_pool *, const struct uuid *id,
+    const char *slug, const char *name, const char *tier, struct err *);
+int store_account_list(struct db_pool *, json_t **ret, struct err *);
+int store_account_show(
+    struct db_pool *, const char *slug, json_t **ret, struct err *);
+int store_account_tier(struct db_pool *, const struct uuid *account,
+    const char *tier, struct err *);
+int store_account_active(
+    struct db_pool *, const struct uuid *account, bool active, struct err *);
+/* ${name}: max_agents or requests_per_hour; ${value}: -1 unlimited, NULL the
+ * tier's. */
+int store_account_limit(struct db_pool *, const struct uuid *account,
+    const char *name, const int64_t *value, struct err *);
+
+/* Agents; making and changing them is agent/admin.h's. */
+int store_agent_list(struct db_pool *, const struct uuid *account,
+    bool archived, json_t **ret, struct err *);
+/* With "configuration"; ERR_NOT_FOUND. */
+int store_agent_show(struct db_pool *, const struct uuid *account,
+    const char *type, const char *name, json_t **ret, struct err *);
+int store_agent_id(struct db_pool *, const struct uuid *account,
+    const char *type, const char *name, struct uuid *id, struct err *);
+
+/* Keys */
+struct store_key {
+	struct uuid id;
+	const char *name, *prefix;
+	const unsigned char *hash; /* 32 bytes */
+	const char *role;          /* api */
+	const int64_t *expires_us; /* api; NULL: never */
+	const struct uuid *agent;  /* widget; NULL: any */
+	const json_t *origins;     /* widget: array of strings */
+};
+int store_key_api(struct db_pool *, const struct uuid *account,
+    const struct store_key *, struct err *);
+int store_key_widget(struct db_pool *, const struct uuid *account,
+    const struct store_key *, struct err *);
+int store_key_list(
+    struct db_pool *, const struct uuid *account, json_t **ret, struct err *);
+/* By id or prefix; what was revoked, as key_list shows it.  ERR_NOT_FOUND. */
+int store_key_revoke(struct db_pool *, const struct uuid *account,
+    const char *key, json_t **ret, struct err *);
+/* Is there a key with this hash that still works? */
+int store_key_good(struct db_pool *, const struct uuid *account,
+    const unsigned char hash[32], bool *good, struct err *);
+
+#endif

@@ -1,0 +1,221 @@
+/* switchboard user: people, their passwords and memberships. */
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/perm.h"
+#include "cli/cli.h"
+#include "cli/issue.h"
+#include "cli/out.h"
+#include "cli/people/store.h"
+#include "cli/store.h"
+#include "cli/verbs.h"
+#include "crypto/hash.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define PASSWORD_MIN 10
+#define PASSWORD_MAX 1024
+
+static const struct out_col list_cols[] = { { "email", "EMAIL" },
+	{ "display_name", "NAME" }, { "is_active", "ACTIVE" },
+	{ "is_platform_admin", "PLATFORM ADMIN" },
+	{ "memberships_text", "MEMBER OF" }, { NULL, NULL } };
+
+/* The password to set: from standard input, or a new one.  *made says which. */
+static int
+password_given(struct cli *c, const char **ret, bool *new, struct err *e)
+{
+	char line[PASSWORD_MAX + 2];
+	char *text;
+
+	*new = !cli_flag(c, "password-stdin");
+	if (*new) {
+		text = mem_zalloc(c->ctx, ISSUE_PASSWORD, "password");
+		issue_password(text);
+		*ret = text;
+		return 0;
+	}
+	if (fgets(line, sizeof line, stdin) == NULL)
+		return err_set(e, ERR_INVALID, "no password on standard input");
+	line[strcspn(line, "\r\n")] = '\0';
+	if (strlen(line) < PASSWORD_MIN || strlen(line) > PASSWORD_MAX)
+		return err_set(e, ERR_INVALID,
+		    "the password must have %d to %d characters", PASSWORD_MIN,
+		    PASSWORD_MAX);
+	*ret = mem_strdup(c->ctx, line);
+	crypto_wipe(line, sizeof line);
+	return 0;
+}
+
+static int
+role_given(struct cli *c, const char *name, struct err *e)
+{
+	enum role role;
+
+	if (role_parse(name, &role) != 0 || role < ROLE_VIEWER ||
+	    role > ROLE_ACCOUNT_OWNER)
+		return cli_misuse(c, e,
+		    "no role \"%s\" in an account: viewer, support, analyst, "
+		    "agent_manager, account_admin or account_owner",
+		    name);
+	return 0;
+}
+
+static int
+done(struct cli *c, const char *email, const char *what, const char *password)
+{
+	json_t *o = json_pack("{s:s}", "email", email);
+
+	if (password == NULL)
+		return out_done(c, o, "User %s %s.", email, what);
+	json_object_set_new(o, "password", json_string(password));
+	return out_done(c, o,
+	    "User %s %s.\nPassword: %s\nThis is the only time it is shown.",
+	    email, what, password);
+}
+
+int
+verb_user_create(struct cli *c, struct err *e)
+{
+	const char *email = c->word[0], *name = cli_opt(c, "name"),
+		   *slug = cli_opt(c, "account"), *role = cli_opt(c, "role"),
+		   *password;
+	struct uuid id, account;
+	struct db_pool *db;
+	bool new;
+
+	if (!issue_email_ok(email))
+		return cli_misuse(c, e, "%s: no e-mail address", email);
+	if (role != NULL && slug == NULL)
+		return cli_misuse(c, e, "--role wants an --account");
+	if (role == NULL)
+		role = "viewer";
+	if (role_given(c, role, e) != 0)
+		return -1;
+	if (name == NULL)
+		name = mem_strndup(
+		    c->ctx, email, (size_t)(strchr(email, '@') - email));
+	if (cli_db(c, &db, e) != 0 ||
+	    (slug != NULL && store_account_id(db, slug, &account, e) != 0) ||
+	    password_given(c, &password, &new, e) != 0 ||
+	    issue_user(db, email, name, password, cli_flag(c, "platform-admin"),
+		&id, e) != 0)
+		return -1;
+	if (slug != NULL && store_member_set(db, &account, &id, role, e) != 0)
+		return err_prefix(
+		    e, "the user is made, but not a member of %s", slug);
+	return done(c, email, "is made", new ? password : NULL);
+}
+
+int
+verb_user_list(struct cli *c, struct err *e)
+{
+	struct db_pool *db;
+	json_t *rows, *row, *m;
+	size_t i, k;
+
+	if (cli_db(c, &db, e) != 0 ||
+	    store_user_list(db, cli_opt(c, "account"), &rows, e) != 0)
+		return -1;
+	if (c->json)
+		return out_list(c, rows, list_cols);
+	json_array_foreach(rows, i, row)
+	{
+		json_t *names = json_array();
+
+		json_array_foreach(json_object_get(row, "memberships"), k, m)
+		    json_array_append_new(names,
+			json_sprintf("%s (%s)",
+			    json_string_value(json_object_get(m, "account")),
+			    json_string_value(json_object_get(m, "role"))));
+		json_object_set_new(row, "memberships_text", names);
+	}
+	return out_list(c, rows, list_cols);
+}
+
+int
+verb_user_set_password(struct cli *c, struct err *e)
+{
+	const char *password;
+	struct db_pool *db;
+	struct uuid id;
+	char *hash;
+	bool new;
+
+	if (cli_db(c, &db, e) != 0 ||
+	    store_user_find(db, c->word[0], NULL, &id, NULL, e) != 0 ||
+	    password_given(c, &password, &new, e) != 0 ||
+	    crypto_password_hash(c->ctx, password, &hash, e) != 0 ||
+	    store_user_password(db, &id, hash, e) != 0)
+		return -1;
+	return done(c, c->word[0], "has a new password", new ? password : NULL);
+}
+
+static int
+set_active(struct cli *c, bool active, struct err *e)
+{
+	struct db_pool *db;
+	struct uuid id;
+
+	if (cli_db(c, &db, e) != 0 ||
+	    store_user_find(db, c->word[0], NULL, &id, NULL, e) != 0 ||
+	    store_user_active(db, &id, active, e) != 0)
+		return -1;
+	return done(c, c->word[0],
+	    active ? "may sign in" : "may no longer sign in", NULL);
+}
+
+int
+verb_user_activate(struct cli *c, struct err *e)
+{
+	return set_active(c, true, e);
+}
+
+int
+verb_user_deactivate(struct cli *c, struct err *e)
+{
+	return set_active(c, false, e);
+}
+
+/* The user and the account that the first two words name. */
+static int
+member(struct cli *c, struct db_pool **db, struct uuid *user,
+    struct uuid *account, struct err *e)
+{
+	if (cli_db(c, db, e) != 0 ||
+	    store_user_find(*db, c->word[0], NULL, user, NULL, e) != 0)
+		return -1;
+	return store_account_id(*db, c->word[1], account, e);
+}
+
+int
+verb_user_grant(struct cli *c, struct err *e)
+{
+	const char *role = c->word[2];
+	struct uuid user, account;
+	struct db_pool *db;
+
+	if (role_given(c, role, e) != 0 ||
+	    member(c, &db, &user, &account, e) != 0 ||
+	    store_member_set(db, &account, &user, role, e) != 0)
+		return -1;
+	return out_done(c,
+	    json_pack("{s:s, s:s, s:s}", "email", c->word[0], "account",
+		c->word[1], "role", role),
+	    "User %s is %s of %s.", c->word[0], role, c->word[1]);
+}
+
+int
+verb_user_revoke(struct cli *c, struct err *e)
+{
+	struct uuid user, account;
+	struct db_pool *db;
+
+	if (member(c, &db, &user, &account, e) != 0 ||
+	    store_member_remove(db, &account, &user, e) != 0)
+		return -1;
+	return out_done(c,
+	    json_pack("{s:s, s:s}", "email", c->word[0], "account", c->word[1]),
+	    "User %s is no longer a member of %s.", c->word[0], c->word[1]);
+}

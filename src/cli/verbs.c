@@ -1,0 +1,307 @@
+/*
+ * The table of verbs.  Dispatch, --help and the manual page are made from
+ * these rows, so that none of them can say something else than the program
+ * does.
+ */
+#include "cli/verbs.h"
+
+#include <string.h>
+
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define SLUG_AGENT "SLUG TYPE/NAME"
+
+static const struct opt init_opts[] = {
+	{ "super", "CONNINFO",
+	    "libpq connection string of a database superuser; its password "
+	    "may stand in PGPASSWORD or a password file",
+	    OPT_NEEDED },
+	{ "etc", "DIR", "where switchboard.conf, pgpass and master.key go",
+	    OPT_NEEDED },
+	{ "database-url", "CONNINFO",
+	    "connection string of the server without user, database and "
+	    "password; default: host and port of --super",
+	    0 },
+	{ "dbname", "NAME", "database to make; default: switchboard", 0 },
+	{ "set", "NAME=VALUE", "a further line of the configuration",
+	    OPT_MANY },
+	{ 0 },
+};
+
+static const struct opt migrate_opts[] = {
+	{ "dir", "DIR",
+	    "folder of the numbered SQL files; default: the installed one", 0 },
+	{ 0 },
+};
+
+static const struct opt account_create_opts[] = {
+	{ "name", "NAME", "its name for people; default: the slug", 0 },
+	{ "tier", "TIER",
+	    "free, standard, premium or enterprise; default: free", 0 },
+	{ 0 },
+};
+
+static const struct opt agent_create_opts[] = {
+	{ "display-name", "NAME", "its name for people; default: NAME", 0 },
+	{ "configuration", "FILE",
+	    "its configuration, a JSON object; -: standard input", 0 },
+	{ 0 },
+};
+
+static const struct opt agent_list_opts[] = {
+	{ "all", NULL, "archived ones too", 0 },
+	{ 0 },
+};
+
+static const struct opt key_create_opts[] = {
+	{ "kind", "KIND",
+	    "api (secret, for programs) or widget (public, for web pages)",
+	    OPT_NEEDED },
+	{ "name", "NAME", "what it is for", OPT_NEEDED },
+	{ "role", "ROLE", "api: what it may do; default: account_owner", 0 },
+	{ "expires", "TIME", "api: UTC date or time after which it is no good",
+	    0 },
+	{ "origin", "ORIGIN",
+	    "widget: web origin that may use it, exact or ending in :* for "
+	    "any port",
+	    OPT_MANY },
+	{ "agent", "TYPE/NAME", "widget: the only agent it may talk to", 0 },
+	{ 0 },
+};
+
+static const struct opt user_create_opts[] = {
+	{ "name", "NAME", "display name; default: the part before the @", 0 },
+	{ "platform-admin", NULL, "may administer the whole installation", 0 },
+	{ "account", "SLUG", "make a member of this account", 0 },
+	{ "role", "ROLE", "with this role; default: viewer", 0 },
+	{ "password-stdin", NULL,
+	    "read the password from the first line of standard input; "
+	    "default: make one and show it once",
+	    0 },
+	{ 0 },
+};
+
+static const struct opt password_opts[] = {
+	{ "password-stdin", NULL,
+	    "read the password from the first line of standard input; "
+	    "default: make one and show it once",
+	    0 },
+	{ 0 },
+};
+
+static const struct opt user_list_opts[] = {
+	{ "account", "SLUG", "only members of this account", 0 },
+	{ 0 },
+};
+
+static const struct opt usage_opts[] = {
+	{ "since", "WHEN", "from when: 24h, 7d, 2026-01-31; default: 24h", 0 },
+	{ "until", "WHEN", "until when; default: now", 0 },
+	{ "grain", "GRAIN",
+	    "one line for each 5m, hour or day; default: total, one line for "
+	    "the whole time",
+	    0 },
+	{ 0 },
+};
+
+static const struct opt price_set_opts[] = {
+	{ "input", "USD", "a million input tokens", OPT_NEEDED },
+	{ "output", "USD", "a million output tokens", OPT_NEEDED },
+	{ "cached", "USD",
+	    "a million input tokens read from the provider's cache; default: "
+	    "as input",
+	    0 },
+	{ "cache-write", "USD",
+	    "a million input tokens written to that cache; default: as input",
+	    0 },
+	{ "from", "TIME", "UTC date or time from which it holds; default: now",
+	    0 },
+	{ 0 },
+};
+
+static const struct opt price_list_opts[] = {
+	{ "all", NULL, "prices that no longer hold, too", 0 },
+	{ 0 },
+};
+
+static const struct opt demo_load_opts[] = {
+	{ "dir", "DIR", "folder of the demo files; default: the installed one",
+	    0 },
+	{ "secrets", "FILE",
+	    "keep keys and passwords in FILE (mode 0600): what stands there "
+	    "is kept, what is missing is made anew",
+	    0 },
+	{ "platform", NULL,
+	    "only prices and the platform administrator, no account", 0 },
+	{ 0 },
+};
+
+static const struct opt demo_history_opts[] = {
+	{ "days", "N", "how many days back, 1 to 366", OPT_NEEDED },
+	{ "per-day", "N", "turns a day for each agent, about; default: 20", 0 },
+	{ 0 },
+};
+
+const struct verb verbs[] = {
+	{ "init", "", 0, 0,
+	    "make the database, its roles and the configuration files",
+	    "Writes DIR/switchboard.conf, DIR/pgpass and DIR/master.key, each "
+	    "readable by the calling user only. What is there already is "
+	    "kept: run it again to mend an interrupted start. Back master.key "
+	    "up: session keys and stored secrets derive from it.",
+	    init_opts, false, verb_init },
+	{ "migrate", "", 0, 0, "bring the database's schema up to date",
+	    "Runs the numbered SQL files that are missing, in order, each in "
+	    "its own transaction under a lock. Refuses a file that changed "
+	    "after it ran, and a database that is newer than this program.",
+	    migrate_opts, false, verb_migrate },
+	{ "account create", "SLUG", 1, 1, "make an account", NULL,
+	    account_create_opts, false, verb_account_create },
+	{ "account list", "", 0, 0, "list all accounts", NULL, NULL, false,
+	    verb_account_list },
+	{ "account show", "SLUG", 1, 1, "show one account", NULL, NULL, false,
+	    verb_account_show },
+	{ "account set-tier", "SLUG TIER", 2, 2, "put an account on a tier",
+	    "The tier's limits are rows of the table tiers.", NULL, false,
+	    verb_account_set_tier },
+	{ "account set-limit", "SLUG NAME VALUE", 3, 3,
+	    "give an account a limit of its own",
+	    "NAME is max_agents or requests_per_hour; VALUE a number, "
+	    "\"unlimited\", or \"default\" for the tier's.",
+	    NULL, false, verb_account_set_limit },
+	{ "account activate", "SLUG", 1, 1, "let an account be used again",
+	    NULL, NULL, false, verb_account_activate },
+	{ "account deactivate", "SLUG", 1, 1,
+	    "answer 404 for all of an account",
+	    "Nothing is removed; the change is live in every worker at once.",
+	    NULL, false, verb_account_deactivate },
+	{ "agent create", SLUG_AGENT, 2, 2, "make an agent instance",
+	    "TYPE is that of a template: sales, research, rag, "
+	    "digital_expert. The configuration is merged over the template.",
+	    agent_create_opts, false, verb_agent_create },
+	{ "agent list", "SLUG", 1, 1, "list an account's agents", NULL,
+	    agent_list_opts, false, verb_agent_list },
+	{ "agent show", SLUG_AGENT, 2, 2,
+	    "show an agent with its own configuration", NULL, NULL, false,
+	    verb_agent_show },
+	{ "agent configure", SLUG_AGENT " FILE", 3, 3,
+	    "save a new version of an agent's configuration",
+	    "FILE is a JSON object that replaces the configuration as a "
+	    "whole; -: standard input. Nothing is saved when it has errors.",
+	    NULL, false, verb_agent_configure },
+	{ "agent activate", SLUG_AGENT, 2, 2, "let an agent answer", NULL, NULL,
+	    false, verb_agent_activate },
+	{ "agent deactivate", SLUG_AGENT, 2, 2, "answer 404 for an agent", NULL,
+	    NULL, false, verb_agent_deactivate },
+	{ "agent archive", SLUG_AGENT, 2, 2,
+	    "put an agent away: it no longer counts against max_agents", NULL,
+	    NULL, false, verb_agent_archive },
+	{ "key create", "SLUG", 1, 1, "make a key and show it once",
+	    "Only a hash is stored. ROLE is one of viewer, support, analyst, "
+	    "agent_manager, account_admin, account_owner.",
+	    key_create_opts, false, verb_key_create },
+	{ "key list", "SLUG", 1, 1, "list an account's keys", NULL, NULL, false,
+	    verb_key_list },
+	{ "key revoke", "SLUG KEY", 2, 2, "end a key at once",
+	    "KEY is its id or its prefix as \"key list\" shows them.", NULL,
+	    false, verb_key_revoke },
+	{ "user create", "EMAIL", 1, 1, "make a user", NULL, user_create_opts,
+	    false, verb_user_create },
+	{ "user list", "", 0, 0, "list users and their roles", NULL,
+	    user_list_opts, false, verb_user_list },
+	{ "user set-password", "EMAIL", 1, 1, "give a user a new password",
+	    NULL, password_opts, false, verb_user_set_password },
+	{ "user activate", "EMAIL", 1, 1, "let a user sign in again", NULL,
+	    NULL, false, verb_user_activate },
+	{ "user deactivate", "EMAIL", 1, 1, "keep a user from signing in", NULL,
+	    NULL, false, verb_user_deactivate },
+	{ "user grant", "EMAIL SLUG ROLE", 3, 3,
+	    "make a user a member of an account, or change the role", NULL,
+	    NULL, false, verb_user_grant },
+	{ "user revoke", "EMAIL SLUG", 2, 2, "end a membership", NULL, NULL,
+	    false, verb_user_revoke },
+	{ "config show", "[" SLUG_AGENT "]", 0, 2,
+	    "show the server's parameters, or an agent's merged configuration",
+	    "For an agent: what its template and its own configuration make "
+	    "together, each tool, and whether this version has it.",
+	    NULL, false, verb_config_show },
+	{ "config check", "", 0, 0,
+	    "check the configuration file and the agent templates", NULL, NULL,
+	    false, verb_config_check },
+	{ "config example", "", 0, 0,
+	    "print a configuration file with every parameter and its default",
+	    NULL, NULL, false, verb_config_example },
+	{ "usage", "SLUG", 1, 1,
+	    "sum up requests, tokens and cost by agent and model", NULL,
+	    usage_opts, false, verb_usage },
+	{ "price list", "", 0, 0, "list what models cost", NULL,
+	    price_list_opts, false, verb_price_list },
+	{ "price set", "MODEL", 1, 1, "set what a model costs",
+	    "MODEL is provider:name; a trailing * stands for any rest. Prices "
+	    "are US dollars for a million tokens. The price before ends where "
+	    "the new one begins; costs of earlier turns stay.",
+	    price_set_opts, false, verb_price_set },
+	{ "demo load", "", 0, 0,
+	    "load the demo accounts, agents, products, documents and people",
+	    "A second run changes nothing that is as it should be.",
+	    demo_load_opts, false, verb_demo_load },
+	{ "demo status", "", 0, 0, "show what of the demo is loaded", NULL,
+	    NULL, false, verb_demo_status },
+	{ "demo history", "SLUG", 1, 1,
+	    "write invented conversations of past days",
+	    "For trying pages with figures in them. Every turn is marked: "
+	    "metadata {\"demo\": true} and model builtin:demo. A day that has "
+	    "been written is not written again.",
+	    demo_history_opts, false, verb_demo_history },
+	{ "doctor", "", 0, 0, "check each part of the installation", NULL, NULL,
+	    false, verb_doctor },
+	{ "docs", "PAGE", 1, 1,
+	    "print a page that is made from the program's own tables",
+	    "PAGE is verbs or conf (manual pages), routes, permissions or "
+	    "metrics (Markdown).",
+	    NULL, true, verb_docs },
+	{ 0 },
+};
+
+const struct verb *
+verbs_find(const char *a, const char *b, int *words)
+{
+	for (const struct verb *v = verbs; v->name != NULL; v++) {
+		const char *space = strchr(v->name, ' ');
+		size_t len;
+
+		if (space == NULL) {
+			if (strcmp(v->name, a) == 0) {
+				*words = 1;
+				return v;
+			}
+			continue;
+		}
+		len = (size_t)(space - v->name);
+		if (b != NULL && strlen(a) == len &&
+		    memcmp(v->name, a, len) == 0 && strcmp(space + 1, b) == 0) {
+			*words = 2;
+			return v;
+		}
+	}
+	return NULL;
+}
+
+bool
+verbs_in_group(const struct verb *v, const char *group)
+{
+	size_t len = strlen(group);
+
+	return str_starts(v->name, group) && v->name[len] == ' ';
+}
+
+bool
+verbs_group(const char *a)
+{
+	for (const struct verb *v = verbs; v->name != NULL; v++)
+		if (verbs_in_group(v, a))
+			return true;
+	return false;
+}

@@ -1,0 +1,149 @@
+/*
+ * Hashes and derived keys from OpenSSL, password hashes from libsodium.  What
+ * OpenSSL would look up by name at each call is looked up once: keys are
+ * hashed on the way of every request.
+ */
+#include "crypto/hash.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+/* OWASP's second choice of parameters for Argon2id. */
+#define PASSWORD_PASSES 2
+#define PASSWORD_MEMORY ((size_t)19 * 1024 * 1024)
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256;
+static EVP_MAC *hmac;
+static EVP_KDF *hkdf;
+static bool ready;
+
+static void
+fetch(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	ready = sha256 != NULL && hmac != NULL && hkdf != NULL &&
+	        sodium_init() >= 0;
+}
+
+int
+crypto_setup(struct err *e)
+{
+	(void)pthread_once(&once, fetch);
+	if (!ready)
+		return err_set(e, ERR_INTERNAL,
+		    "OpenSSL or libsodium could not be initialised");
+	return 0;
+}
+
+/* The functions below cannot fail but for lack of memory or of libraries:
+ * going on without the right bytes is no choice. */
+static void
+must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+void
+crypto_sha256(const void *p, size_t n, unsigned char out[32])
+{
+	must(crypto_setup(NULL) == 0);
+	must(EVP_Digest(p, n, out, NULL, sha256, NULL) == 1);
+}
+
+void
+crypto_hmac_sha256(const unsigned char *key, size_t key_len, const void *p,
+    size_t n, unsigned char out[32])
+{
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(
+		    OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_MAC_CTX *ctx;
+	size_t len = 0;
+
+	must(crypto_setup(NULL) == 0);
+	ctx = EVP_MAC_CTX_new(hmac);
+	must(ctx != NULL);
+	/* A NULL key would mean "the one from before". */
+	must(EVP_MAC_init(ctx, key_len > 0 ? key : (const unsigned char *)"",
+		 key_len, params) == 1);
+	must(EVP_MAC_update(ctx, p, n) == 1);
+	must(EVP_MAC_final(ctx, out, &len, 32) == 1 && len == 32);
+	EVP_MAC_CTX_free(ctx);
+}
+
+void
+crypto_derive(const unsigned char *master, size_t len, const char *purpose,
+    unsigned char out[32])
+{
+	char digest[] = "SHA256";
+	/* The parameters want pointers without const; they are only read. */
+	union {
+		const void *in;
+		void *param;
+	} key = { .in = master }, info = { .in = purpose };
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(
+		    OSSL_KDF_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_octet_string(
+		    OSSL_KDF_PARAM_KEY, key.param, len),
+		OSSL_PARAM_construct_octet_string(
+		    OSSL_KDF_PARAM_INFO, info.param, strlen(purpose)),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_KDF_CTX *ctx;
+
+	must(crypto_setup(NULL) == 0);
+	ctx = EVP_KDF_CTX_new(hkdf);
+	must(ctx != NULL);
+	must(EVP_KDF_derive(ctx, out, 32, params) == 1);
+	EVP_KDF_CTX_free(ctx);
+}
+
+int
+crypto_password_hash(
+    const void *ctx, const char *password, char **ret, struct err *e)
+{
+	char hash[crypto_pwhash_STRBYTES];
+
+	if (crypto_setup(e) != 0)
+		return -1;
+	if (crypto_pwhash_str_alg(hash, password, strlen(password),
+		PASSWORD_PASSES, PASSWORD_MEMORY,
+		crypto_pwhash_ALG_ARGON2ID13) != 0)
+		return err_set(
+		    e, ERR_UNAVAILABLE, "no memory to hash a password");
+	*ret = mem_strdup(ctx, hash);
+	return 0;
+}
+
+bool
+crypto_password_ok(const char *hash, const char *password)
+{
+	if (crypto_setup(NULL) != 0)
+		return false;
+	return crypto_pwhash_str_verify(hash, password, strlen(password)) == 0;
+}
+
+void
+crypto_wipe(void *p, size_t n)
+{
+	OPENSSL_cleanse(p, n);
+}

@@ -1,0 +1,278 @@
+/*
+ * The job worker: what the database needs now and then, and word of who lives.
+ * Every job may run at any time and any number of times, so that two job
+ * workers, of two hosts or during a reload, do no harm.
+ */
+#include "daemon/worker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "daemon/lost.h"
+#include "daemon/process.h"
+#include "daemon/store.h"
+#include "db/db.h"
+#include "telemetry/log.h"
+#include "util/clock.h"
+#include "util/id.h"
+#include "util/json.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define TICK_MS 500
+#define SEEN_EVERY (5 * CLOCK_S)
+#define STATEMENT_MS 300000
+/* A job that takes long rests for this many times as long. */
+#define REST_FACTOR 20
+#define RETRY (5 * CLOCK_S)
+
+static const struct {
+	enum store_job job;
+	int64_t every;
+} timers[JOB_COUNT] = {
+	[JOB_PARTITIONS] = { JOB_PARTITIONS, 3600 * CLOCK_S },
+	[JOB_ROLLUPS] = { JOB_ROLLUPS, 60 * CLOCK_S },
+	[JOB_LOST_TURNS] = { JOB_LOST_TURNS, 15 * CLOCK_S },
+	[JOB_BATCHES] = { JOB_BATCHES, 3600 * CLOCK_S },
+};
+
+struct jobs {
+	const struct process *process;
+	struct db_pool *db;
+	pthread_t thread;
+	atomic_bool stop;
+	pthread_mutex_t mu;
+	pthread_cond_t cv;
+	char host[256];
+	int64_t due[JOB_COUNT];
+	/* Who was told to the database, and when; by slot. */
+	struct uuid seen[PROCS_MAX];
+	int64_t seen_at[PROCS_MAX];
+	atomic_bool away; /* the database, as far as the log knows */
+};
+
+/* Success or failure of a call, in the log when it changes. */
+static void
+jobs_note(struct jobs *j, const char *what, const struct err *e)
+{
+	if (e == NULL) {
+		if (atomic_exchange(&j->away, false))
+			log_event(LOG_INFO, "database_back", NULL);
+		return;
+	}
+	if (e->code != ERR_UNAVAILABLE)
+		log_event(LOG_ERROR, "job_failed", "job", what, "error",
+		    e->text, NULL);
+	else if (!atomic_exchange(&j->away, true))
+		log_event(LOG_WARN, "database_away", "error", e->text, NULL);
+}
+
+static int64_t
+jobs_deadline(void)
+{
+	return clock_mono() + (STATEMENT_MS + 5000) * CLOCK_MS;
+}
+
+/* Ended workers first: the row of a place may be somebody else's already. */
+static int
+jobs_gone(struct jobs *j)
+{
+	struct err e = { 0 };
+	struct uuid id;
+	int64_t n = 0;
+
+	while (!atomic_load(&j->stop) && lost_peek(&id)) {
+		if (store_worker_gone(j->db, &id, jobs_deadline(), &n, &e) !=
+		    0) {
+			jobs_note(j, "worker_gone", &e);
+			return -1;
+		}
+		lost_done(&id);
+		if (n > 0)
+			log_event(LOG_WARN, "turns_failed", "turns", log_int(n),
+			    "why", "their worker has died", NULL);
+	}
+	return 0;
+}
+
+/* Only processes that run turns matter to the database. */
+static int
+jobs_seen(struct jobs *j)
+{
+	int64_t now = clock_mono();
+	const struct proc *row;
+	struct err e = { 0 };
+	struct uuid id;
+	unsigned i;
+
+	for (i = 0; i < PROCS_MAX && !atomic_load(&j->stop); i++) {
+		row = procs_row(i);
+		if (atomic_load(&row->pid) == 0 ||
+		    atomic_load(&row->kind) != PROC_CHAT)
+			continue;
+		id = row->id;
+		if (id_eq(&id, &j->seen[i]) && now - j->seen_at[i] < SEEN_EVERY)
+			continue;
+		if (store_worker_seen(j->db, &id, j->host,
+			procs_kind_name(PROC_CHAT), jobs_deadline(), &e) != 0) {
+			jobs_note(j, "worker_seen", &e);
+			return -1;
+		}
+		j->seen[i] = id;
+		j->seen_at[i] = now;
+	}
+	return 0;
+}
+
+static int
+jobs_timers(struct jobs *j)
+{
+	int64_t began, took, n;
+	struct err e = { 0 };
+	int i;
+
+	for (i = 0; i < JOB_COUNT && !atomic_load(&j->stop); i++) {
+		began = clock_mono();
+		if (began < j->due[i])
+			continue;
+		n = 0;
+		if (store_job_run(
+			j->db, timers[i].job, jobs_deadline(), &n, &e) != 0) {
+			j->due[i] = clock_mono() + RETRY;
+			jobs_note(j, store_job_name(timers[i].job), &e);
+			return -1;
+		}
+		took = clock_mono() - began;
+		j->due[i] = clock_mono() + (took * REST_FACTOR > timers[i].every
+						   ? took * REST_FACTOR
+						   : timers[i].every);
+		log_event(n > 0 && timers[i].job != JOB_ROLLUPS ? LOG_INFO
+								: LOG_DEBUG,
+		    "job_done", "job", store_job_name(timers[i].job), "rows",
+		    log_int(n), "ms", log_int(took / CLOCK_MS), NULL);
+	}
+	return 0;
+}
+
+static void *
+jobs_main(void *arg)
+{
+	struct jobs *j = arg;
+	struct timespec ts;
+	int64_t at;
+
+	while (!atomic_load(&j->stop)) {
+		if (jobs_gone(j) == 0 && jobs_seen(j) == 0 &&
+		    jobs_timers(j) == 0)
+			jobs_note(j, NULL, NULL);
+		at = clock_mono() + TICK_MS * CLOCK_MS;
+		ts.tv_sec = (time_t)(at / CLOCK_S);
+		ts.tv_nsec = (long)(at % CLOCK_S);
+		pthread_mutex_lock(&j->mu);
+		if (!atomic_load(&j->stop))
+			pthread_cond_timedwait(&j->cv, &j->mu, &ts);
+		pthread_mutex_unlock(&j->mu);
+	}
+	return NULL;
+}
+
+static int
+jobs_start(struct jobs *j)
+{
+	const struct conf *c = j->process->conf;
+	struct db_opts o = { .conninfo = c->database_url,
+		.user = "sb_job",
+		.size = 2,
+		.wait_ms = (int)c->database_wait,
+		.connect_ms = (int)c->database_connect_timeout,
+		.statement_ms = STATEMENT_MS,
+		.prepared = c->database_prepared };
+	pthread_condattr_t attr;
+
+	json_setup();
+	pthread_mutex_init(&j->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&j->cv, &attr);
+	pthread_condattr_destroy(&attr);
+	if (gethostname(j->host, sizeof(j->host) - 1) != 0)
+		snprintf(j->host, sizeof(j->host), "localhost");
+	j->db = db_pool_new(&o);
+	/* One of them on a host is enough for the timers. */
+	if (j->process->index != 1)
+		return 0;
+	return pthread_create(&j->thread, NULL, jobs_main, j);
+}
+
+/* Until told to end; how long the statement that runs may still take. */
+static int64_t
+jobs_serve(struct process *p)
+{
+	for (;;) {
+		switch (process_wait(p, 60000)) {
+		case ORDER_LEAVE:
+			atomic_store(&procs_self()->leaving, true);
+			return p->conf->reload_drain_limit;
+		case ORDER_STOP:
+			return p->conf->drain_limit;
+		case ORDER_ORPHAN:
+			process_fuse(1);
+			return 0;
+		default:
+			break;
+		}
+	}
+}
+
+/* Wait for the thread to finish its statement, and still take orders. */
+static void
+jobs_end(struct jobs *j, struct process *p, int64_t limit_ms)
+{
+	int64_t limit = clock_mono() + limit_ms * CLOCK_MS;
+	struct timespec now = { 0, 0 };
+	enum order o;
+
+	if (p->index != 1)
+		return;
+	pthread_mutex_lock(&j->mu);
+	atomic_store(&j->stop, true);
+	pthread_cond_signal(&j->cv);
+	pthread_mutex_unlock(&j->mu);
+	while (pthread_timedjoin_np(j->thread, NULL, &now) != 0) {
+		/* A connection that is not there is not worth waiting for. */
+		if (clock_mono() >= limit || atomic_load(&j->away))
+			_exit(0);
+		o = process_wait(p, 20);
+		if (o == ORDER_ORPHAN)
+			_exit(0);
+		if (o == ORDER_STOP)
+			limit = clock_mono() + p->conf->drain_limit * CLOCK_MS;
+	}
+}
+
+int
+job_run(struct process *p)
+{
+	struct jobs *j = mem_new(NULL, struct jobs);
+
+	process_begin(p, -1);
+	j->process = p;
+	if (jobs_start(j) != 0) {
+		log_event(
+		    LOG_ERROR, "worker_refused", "error", "no thread", NULL);
+		return 1;
+	}
+	process_ready(p);
+	log_event(LOG_INFO, "worker_ready", "generation",
+	    log_int(p->generation), NULL);
+	jobs_end(j, p, jobs_serve(p));
+	db_pool_free(j->db);
+	mem_free(j);
+	log_event(LOG_INFO, "worker_ended", NULL);
+	return 0;
+}

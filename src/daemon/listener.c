@@ -1,0 +1,193 @@
+/*
+ * The listener moves the epochs in shared memory as the database tells of
+ * changes, and serves the health socket with a few threads of its own, so that
+ * it answers whatever the workers do.  What a notification that was missed
+ * might have said is unknown: each new connection makes everything doubtful.
+ */
+#include "daemon/worker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "daemon/parts.h"
+#include "daemon/process.h"
+#include "daemon/server.h"
+#include "daemon/sockets.h"
+#include "db/listen.h"
+#include "shm/epoch.h"
+#include "telemetry/log.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define CHANNEL "sb_config"
+#define HEALTH_THREADS 16
+#define WAIT_MS 250
+#define PING_EVERY (1 * CLOCK_S)
+#define PING_MS 1000
+
+struct listener {
+	struct process *process;
+	struct parts *parts;
+	pthread_t thread;
+	atomic_bool stop;
+	pthread_mutex_t mu; /* guards what follows */
+	bool listening;     /* the LISTEN connection stands */
+	char away[160];     /* why the database is not there; "" when it is */
+};
+
+/* "<slot> <epoch>" */
+static void
+changed(void *arg, const char *payload)
+{
+	unsigned long long epoch;
+	unsigned long slot;
+	char *end;
+
+	(void)arg;
+	slot = strtoul(payload, &end, 10);
+	if (end == payload || *end != ' ') {
+		log_event(
+		    LOG_WARN, "config_change_unread", "payload", payload, NULL);
+		epoch_raise_all();
+		return;
+	}
+	epoch = strtoull(end + 1, NULL, 10);
+	if (slot < epoch_max_slots())
+		epoch_raise((uint32_t)slot, epoch);
+	else
+		epoch_raise_all();
+	log_event(LOG_DEBUG, "config_changed", "slot", log_int((long long)slot),
+	    "epoch", log_int((long long)epoch), NULL);
+}
+
+static void
+set_state(struct listener *l, bool on, const char *why)
+{
+	bool was;
+
+	pthread_mutex_lock(&l->mu);
+	was = l->listening;
+	l->listening = on;
+	snprintf(l->away, sizeof(l->away), "%s", on ? "" : why);
+	pthread_mutex_unlock(&l->mu);
+	if (on && !was)
+		log_event(LOG_INFO, "listening", NULL);
+	if (!on && was)
+		log_event(LOG_WARN, "listen_lost", "error", why, NULL);
+}
+
+/* One wait, and a round trip when it is due: a connection may be dead without
+ * anybody having said so. */
+static int
+listen_once(
+    struct listener *l, struct db_listen *dl, int64_t *pinged, struct err *e)
+{
+	bool reconnected = false;
+	int rc;
+
+	rc = db_listen_wait(dl, WAIT_MS, changed, l, &reconnected, e);
+	if (reconnected)
+		epoch_raise_all();
+	if (rc == 0 && clock_mono() - *pinged > PING_EVERY) {
+		rc = db_listen_ping(dl, PING_MS, e);
+		*pinged = clock_mono();
+	}
+	return rc;
+}
+
+static void *
+listen_main(void *arg)
+{
+	struct listener *l = arg;
+	const struct conf *c = l->process->conf;
+	bool direct = c->database_direct_url[0] != '\0';
+	struct db_listen *dl =
+	    db_listen_new(direct ? c->database_direct_url : c->database_url,
+		l->parts->role, CHANNEL, (int)c->database_connect_timeout);
+	int64_t pinged = clock_mono();
+	struct err e = { 0 };
+
+	while (!atomic_load(&l->stop)) {
+		if (listen_once(l, dl, &pinged, &e) == 0)
+			set_state(l, true, NULL);
+		else
+			set_state(l, false, e.text);
+	}
+	db_listen_free(dl);
+	return NULL;
+}
+
+/* For /readyz. */
+static int
+ready(void *arg, char *out, size_t max)
+{
+	struct listener *l = arg;
+	const struct proc *row;
+	unsigned i, chat = 0;
+	char away[160];
+	bool listening;
+
+	pthread_mutex_lock(&l->mu);
+	listening = l->listening;
+	memcpy(away, l->away, sizeof(away));
+	pthread_mutex_unlock(&l->mu);
+	for (i = 0; i < PROCS_MAX; i++) {
+		row = procs_row(i);
+		if (atomic_load(&row->pid) != 0 &&
+		    atomic_load(&row->kind) == PROC_CHAT &&
+		    atomic_load(&row->ready) && !atomic_load(&row->leaving))
+			chat++;
+	}
+	snprintf(out, max, "%s%s%s%s",
+	    listening ? "" : "database: ", listening ? "" : away,
+	    listening || chat > 0 ? "" : "\n",
+	    chat > 0 ? "" : "chat: no worker is ready");
+	return listening && chat > 0 ? 0 : -1;
+}
+
+static void
+listener_stop(void *arg)
+{
+	struct listener *l = arg;
+
+	atomic_store(&l->stop, true);
+	pthread_join(l->thread, NULL);
+}
+
+int
+listener_run(struct process *p)
+{
+	struct listener *l = mem_new(NULL, struct listener);
+	struct server_opts o = { .fd = p->sockets->fd[SOCKET_HEALTH],
+		.threads = HEALTH_THREADS,
+		.end = listener_stop,
+		.arg = l };
+	struct err e = { 0 };
+	int rc;
+
+	process_begin(p, SOCKET_HEALTH);
+	l->process = p;
+	l->parts = mem_new(l, struct parts);
+	pthread_mutex_init(&l->mu, NULL);
+	snprintf(l->away, sizeof(l->away), "not connected yet");
+	if (parts_build(l->parts, p, &e) != 0) {
+		log_event(LOG_ERROR, "worker_refused", "error", e.text, NULL);
+		return 1;
+	}
+	l->parts->app.ready = ready;
+	l->parts->app.ready_arg = l;
+	if (pthread_create(&l->thread, NULL, listen_main, l) != 0) {
+		log_event(LOG_ERROR, "worker_refused", "error",
+		    "no thread to listen with", NULL);
+		return 1;
+	}
+	rc = server_run(p, l->parts, &o);
+	mem_free(l);
+	return rc;
+}

@@ -1,0 +1,339 @@
+/*
+ * Order: libraries, then what needs no thread, then what starts one.  The
+ * master's memory holds no secret but the provider keys of its environment.
+ */
+#include "daemon/parts.h"
+
+#include <string.h>
+
+#include "account/account.h"
+#include "agent/catalog.h"
+#include "agent/template.h"
+#include "auth/key.h"
+#include "auth/session_key.h"
+#include "chat/live.h"
+#include "chat/store.h"
+#include "conf/conf.h"
+#include "crypto/hash.h"
+#include "daemon/keep.h"
+#include "daemon/store.h"
+#include "daemon/title.h"
+#include "db/db.h"
+#include "db/migrate.h"
+#include "db/writer.h"
+#include "llm/llm.h"
+#include "net/call.h"
+#include "shm/epoch.h"
+#include "telemetry/log.h"
+#include "telemetry/metric.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+/* Connections of a process that only looks whether the database is there. */
+#define HEALTH_CONNECTIONS 2
+/* A refused body is read to here before its connection is given up. */
+#define BODY_DRAIN (4 << 20)
+/* What a turn may take beyond its model: to be stored and told. */
+#define TURN_MARGIN_MS 5000
+
+static const struct db_opts *
+db_options(const struct parts *p, struct db_opts *o)
+{
+	const struct conf *c = p->process->conf;
+	bool health = p->process->kind == PROC_LISTENER;
+
+	*o = (struct db_opts){ .conninfo = c->database_url,
+		.user = p->role,
+		.size =
+		    health ? HEALTH_CONNECTIONS : (unsigned)c->database_pool,
+		.wait_ms = (int)c->database_wait,
+		.connect_ms = (int)c->database_connect_timeout,
+		.statement_ms = (int)c->database_statement_timeout,
+		.prepared = c->database_prepared };
+	return o;
+}
+
+static void
+build_models(struct parts *p)
+{
+	const struct conf *c = p->process->conf;
+	struct llm_opts o = { .connect_ms = (int)c->provider_connect,
+		.first_byte_ms = (int)c->provider_first_byte,
+		.idle_ms = (int)c->provider_idle,
+		.total_ms = (int)c->provider_total,
+		.response_max = (size_t)c->provider_response_max,
+		.openai_key = title_provider("OPENAI_API_KEY"),
+		.openai_base = title_provider("OPENAI_BASE_URL"),
+		.anthropic_key = title_provider("ANTHROPIC_API_KEY"),
+		.anthropic_base = title_provider("ANTHROPIC_BASE_URL"),
+		.default_models = c->default_models };
+
+	p->net = net_new((unsigned)c->provider_warm);
+	p->llm = llm_new(p->net, &o);
+	live_waker(net_wake);
+}
+
+static void
+build_writer(struct parts *p)
+{
+	const struct conf *c = p->process->conf;
+	struct writer_opts o = { .conninfo = c->database_url,
+		.queue_max = (unsigned)c->writer_queue,
+		.batch_max = (unsigned)c->writer_batch,
+		.timeout_ms = (int)c->database_statement_timeout };
+
+	o.dead_letter_file =
+	    mem_printf(p->app.accounts, "%s/dead-letters.jsonl", c->state_dir);
+	o.stmts = chat_store_stmts(&o.nstmts);
+	p->writer = writer_new(&o);
+}
+
+static void
+build_chat(struct parts *p)
+{
+	const struct conf *c = p->process->conf;
+
+	build_models(p);
+	p->catalog = catalog_new(p->db, p->templates, (unsigned)c->cache_hot);
+	build_writer(p);
+	p->app.chat = (struct chat_deps){ .db = p->db,
+		.accounts = p->app.accounts,
+		.catalog = p->catalog,
+		.writer = p->writer,
+		.llm = p->llm,
+		.session_idle_us = c->session_idle * 1000,
+		.history_tokens = c->history_tokens,
+		.history_turns = (int)c->history_turns,
+		.turn_open_after_ms = (int)c->turn_open_after,
+		.total_ms = (int)c->provider_total + TURN_MARGIN_MS,
+		.tool_rounds = (int)c->tool_rounds,
+		.widget_per_minute = c->widget_per_minute,
+		.widget_session_per_minute = c->widget_session_per_minute };
+}
+
+static void
+build_app(struct parts *p)
+{
+	const struct conf *c = p->process->conf;
+	unsigned n = (unsigned)c->cache_accounts;
+
+	p->app.db = p->db;
+	p->app.templates = p->templates;
+	p->app.accounts = accounts_new(p->db, n);
+	p->app.keys = keys_new(p->db, n);
+	p->app.body_max_chat = (size_t)c->body_max_chat;
+	p->app.body_max_admin = (size_t)c->body_max_admin;
+	p->app.message_max = (size_t)c->message_max;
+	p->app.beat_ms = (int)c->heartbeat;
+	p->app.trusted_proxies = c->trusted_proxies;
+	p->app.metrics_allow = c->metrics_allow;
+	p->app.version = PACKAGE_VERSION;
+	p->fcgi = (struct fcgi_opts){ .read_ms = (int)c->read_timeout,
+		.write_ms = (int)c->write_timeout,
+		.body_drain = BODY_DRAIN };
+}
+
+int
+parts_build(struct parts *p, const struct process *process, struct err *e)
+{
+	struct db_opts o;
+
+	p->process = process;
+	switch (process->kind) {
+	case PROC_CHAT:
+		p->app.face = FACE_CHAT;
+		p->role = "sb_chat";
+		break;
+	case PROC_ADMIN:
+		p->app.face = FACE_ADMIN;
+		p->role = "sb_admin";
+		break;
+	default:
+		/* /healthz asks nobody. */
+		p->app.face = FACE_HEALTH;
+		p->role = "sb_job";
+		atomic_store(&p->open, true);
+		break;
+	}
+	json_setup();
+	if (crypto_setup(e) != 0)
+		return -1;
+	if (fcgi_setup() != 0)
+		return err_set(e, ERR_INTERNAL, "libfcgi does not start");
+	if (process->kind != PROC_LISTENER) {
+		if (session_key_setup(process->conf->master_key_file, e) != 0)
+			return -1;
+		if (keep_templates(process->conf, &p->templates, e) != 0)
+			return -1;
+	}
+	p->db = db_pool_new(db_options(p, &o));
+	build_app(p);
+	if (process->kind == PROC_CHAT)
+		build_chat(p);
+	return 0;
+}
+
+/* --- serving ------------------------------------------------------------- */
+
+static void
+handle(void *arg, struct http_req *rq, struct http_resp *rs)
+{
+	struct parts *p = arg;
+
+	if (atomic_load_explicit(&p->open, memory_order_acquire))
+		app_serve(&p->app, rq, rs);
+	else
+		app_shed(&p->app, rq, rs);
+}
+
+static void
+refuse(void *arg, struct http_req *rq, struct http_resp *rs)
+{
+	struct parts *p = arg;
+
+	app_shed(&p->app, rq, rs);
+}
+
+static int
+pool_serve(void *arg, void *state, int fd)
+{
+	struct parts *p = arg;
+
+	return fcgi_serve(state, fd, &p->fcgi, handle, p);
+}
+
+static int
+pool_shed(void *arg, void *state, int fd)
+{
+	struct parts *p = arg;
+
+	return fcgi_serve(state, fd, &p->fcgi, refuse, p);
+}
+
+static void *
+pool_state_new(void *arg)
+{
+	(void)arg;
+	return fcgi_new();
+}
+
+static void
+pool_state_free(void *arg, void *state)
+{
+	(void)arg;
+	fcgi_free(state);
+}
+
+static void
+pool_accepted(void *arg, int fd)
+{
+	struct parts *p = arg;
+
+	fcgi_accepted(fd, &p->fcgi);
+}
+
+static bool
+pool_all_full(void *arg)
+{
+	struct parts *p = arg;
+
+	return process_all_full(p->process->kind);
+}
+
+struct pool *
+parts_pool(struct parts *p, int fd, unsigned threads, struct err *e)
+{
+	const struct conf *c = p->process->conf;
+	struct pool_opts o = { .listen_fd = fd,
+		.threads = threads,
+		.spare = (unsigned)c->threads_spare,
+		.idle_ms = (int)c->thread_idle,
+		.stack = (size_t)c->thread_stack,
+		.serve = pool_serve,
+		.shed = pool_shed,
+		.state_new = pool_state_new,
+		.state_free = pool_state_free,
+		.accepted = pool_accepted,
+		.all_full = pool_all_full,
+		.arg = p,
+		.row = procs_self() };
+
+	return pool_new(&o, e);
+}
+
+/* --- upkeep -------------------------------------------------------------- */
+
+int
+parts_open(struct parts *p, struct err *e)
+{
+	const struct conf *c = p->process->conf;
+	int64_t deadline = clock_mono() + (c->database_connect_timeout +
+					      c->database_statement_timeout) *
+	                                      CLOCK_MS;
+
+	if (migrate_check(c->database_url, p->role, e) != 0)
+		return -1;
+	if (p->process->kind == PROC_CHAT &&
+	    store_prices(p->db, deadline, e) != 0)
+		return -1;
+	atomic_store_explicit(&p->open, true, memory_order_release);
+	return 0;
+}
+
+void
+parts_refresh(struct parts *p)
+{
+	uint64_t platform = epoch_get(0), general = epoch_general();
+	struct err e = { 0 };
+
+	if (p->process->kind != PROC_CHAT ||
+	    (platform == p->platform && general == p->general))
+		return;
+	if (store_prices(p->db, clock_mono() + 2 * CLOCK_S, &e) != 0) {
+		log_event(LOG_WARN, "prices_not_read", "error", e.text, NULL);
+		return;
+	}
+	p->platform = platform;
+	p->general = general;
+}
+
+void
+parts_tell(struct parts *p)
+{
+	struct proc *row = procs_self();
+	struct lru_stats s;
+
+	metric_set(M_THREADS, atomic_load(&row->threads));
+	metric_set(M_THREADS_BUSY, atomic_load(&row->busy));
+	if (p->catalog == NULL)
+		return;
+	catalog_stats(p->catalog, &s);
+	metric_add(M_SPEC_HITS, (int64_t)(s.hits - p->seen.hits));
+	metric_add(M_SPEC_MISSES, (int64_t)(s.misses - p->seen.misses));
+	metric_add(
+	    M_SPEC_EVICTIONS, (int64_t)(s.evictions - p->seen.evictions));
+	p->seen = s;
+}
+
+void
+parts_free(struct parts *p, int64_t deadline)
+{
+	if (p->writer != NULL)
+		writer_free(p->writer, deadline);
+	if (p->catalog != NULL)
+		catalog_free(p->catalog);
+	if (p->llm != NULL)
+		llm_free(p->llm);
+	if (p->net != NULL)
+		net_free(p->net);
+	if (p->app.keys != NULL)
+		keys_free(p->app.keys);
+	if (p->app.accounts != NULL)
+		accounts_free(p->app.accounts);
+	if (p->db != NULL)
+		db_pool_free(p->db);
+	templates_free(p->templates);
+}

@@ -1,0 +1,50 @@
+/*
+ * What a process needs to answer requests, made after the fork: libraries,
+ * database pool, writer, caches, models, templates, and the struct app that
+ * hands them to the handlers.
+ */
+#ifndef DAEMON_PARTS_H
+#define DAEMON_PARTS_H
+
+#include <stdatomic.h>
+
+#include "api/app.h"
+#include "daemon/pool.h"
+#include "daemon/process.h"
+#include "http/fcgi.h"
+#include "util/lru.h"
+
+struct parts {
+	const struct process *process;
+	struct app app;
+	struct fcgi_opts fcgi;
+	const char *role; /* database login */
+	struct templates *templates;
+	struct db_pool *db;
+	struct writer *writer;
+	struct net *net;
+	struct llm *llm;
+	struct catalog *catalog;
+	struct lru_stats seen; /* of the catalog, as last told to metrics */
+	uint64_t platform, general; /* epochs at which the prices were read */
+	/* Until the schema is known to be the right one, requests are refused.
+	 */
+	atomic_bool open;
+};
+
+/* Before threads.  0 or -1. */
+int parts_build(struct parts *, const struct process *, struct err *e);
+/* A pool of threads that serve ${fd} with them. */
+struct pool *parts_pool(
+    struct parts *, int fd, unsigned threads, struct err *e);
+/* May requests be served?  Checks the schema and reads the prices when that
+ * has not been done.  0, or -1: ERR_UNAVAILABLE (again later), else no hope. */
+int parts_open(struct parts *, struct err *e);
+/* Read the prices again if the platform's configuration moved. */
+void parts_refresh(struct parts *);
+/* Gauges and cache counters of this process. */
+void parts_tell(struct parts *);
+/* After the pool: write what is queued, then free all. */
+void parts_free(struct parts *, int64_t deadline);
+
+#endif

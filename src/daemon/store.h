@@ -1,0 +1,33 @@
+/* The server's own SQL: prices and the timers' functions. */
+#ifndef DAEMON_STORE_H
+#define DAEMON_STORE_H
+
+#include <stdint.h>
+
+#include "util/err.h"
+#include "util/id.h"
+
+struct db_pool;
+
+/* Read the price table into price_set().  0 or -1 (ERR_UNAVAILABLE ...). */
+int store_prices(struct db_pool *, int64_t deadline, struct err *e);
+
+/* What the job worker does now and then; *n: rows it concerned. */
+enum store_job {
+	JOB_PARTITIONS, /* make partitions ahead */
+	JOB_ROLLUPS,    /* hours and days from the 5-minute sums */
+	JOB_LOST_TURNS, /* turns of workers nobody hears of have failed */
+	JOB_BATCHES,    /* forget old batch ids of the writers */
+	JOB_COUNT
+};
+const char *store_job_name(enum store_job);
+int store_job_run(struct db_pool *, enum store_job, int64_t deadline,
+    int64_t *n, struct err *e);
+
+/* A worker of this host is there; a worker has ended (*n: its open turns). */
+int store_worker_seen(struct db_pool *, const struct uuid *worker,
+    const char *host, const char *kind, int64_t deadline, struct err *e);
+int store_worker_gone(struct db_pool *, const struct uuid *worker,
+    int64_t deadline, int64_t *n, struct err *e);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * What only a superuser of the cluster can do for an installation, once: its
+ * roles and its database.  Run by `switchboard init` and by tests.
+ */
+#ifndef DB_BOOTSTRAP_H
+#define DB_BOOTSTRAP_H
+
+#include "util/err.h"
+
+struct db_role_password {
+	const char *role; /* sb_owner, sb_chat, sb_admin, sb_writer, sb_job */
+	const char *password; /* sent as a SCRAM verifier; NULL: as it is */
+};
+
+/*
+ * As ${super_conninfo} (its database is only connected to) make the roles that
+ * are missing, with no more rights than they need, and the database ${dbname}
+ * owned by sb_owner; pin the roles' search_path and limits in it; take from
+ * PUBLIC what it has there.  May be run again at any time, and by several at
+ * once.  0, or -1 with ERR_UNAVAILABLE, ERR_INVALID (an unknown role),
+ * ERR_INTERNAL (refused by the server).
+ */
+int db_bootstrap(const char *super_conninfo, const char *dbname,
+    const struct db_role_password *pw, int n, struct err *e);
+
+#endif

@@ -1,0 +1,14 @@
+/* The two halves of the Anthropic format. */
+#ifndef LLM_ANTHROPIC_PRIV_H
+#define LLM_ANTHROPIC_PRIV_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct llm_stream;
+
+int anthropic_event(
+    struct llm_stream *, const char *event, const char *data, size_t len);
+int anthropic_whole(struct llm_stream *, const json_t *);
+
+#endif

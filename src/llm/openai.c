@@ -1,0 +1,231 @@
+/*
+ * OpenAI chat completions, and the servers that say they are compatible: what
+ * they send back.  The request is made in openai_body.c.
+ *
+ * Differences between servers are met by believing only what is there: usage
+ * may come in any chunk or never, a tool call whole or in pieces, with an index
+ * from 0 or 1 or none, with a name or an id that later fragments repeat empty.
+ */
+#include <string.h>
+
+#include "llm/openai_priv.h"
+#include "llm/provider_priv.h"
+#include "net/call.h"
+#include "util/json.h"
+
+#include "util/banned.h"
+
+static void
+take_usage(struct llm_stream *s, const json_t *u)
+{
+	const json_t *in, *out;
+	struct llm_usage *to = &s->reply->usage;
+
+	if (!json_is_number(json_object_get(u, "prompt_tokens")) ||
+	    !json_is_number(json_object_get(u, "completion_tokens")))
+		return;
+	in = json_object_get(u, "prompt_tokens_details");
+	out = json_object_get(u, "completion_tokens_details");
+	to->input = event_count(u, "prompt_tokens");
+	to->output = event_count(u, "completion_tokens");
+	to->cached = event_count(in, "cached_tokens");
+	if (to->cached == 0) /* DeepSeek's older name */
+		to->cached = event_count(u, "prompt_cache_hit_tokens");
+	to->cache_write = event_count(in, "cache_write_tokens");
+	to->reasoning = event_count(out, "reasoning_tokens");
+	s->usage_seen = true;
+	s->usage_final = true;
+}
+
+/* Text, or parts of which some are text. */
+static int
+take_content(struct llm_stream *s, const json_t *v)
+{
+	const json_t *part;
+	size_t i;
+	int rc = 0;
+
+	if (json_is_string(v))
+		return stream_text(
+		    s, json_string_value(v), json_string_length(v));
+	json_array_foreach((json_t *)(uintptr_t)v, i, part)
+	{
+		const json_t *t = json_object_get(part, "text");
+		if (json_is_string(t) && rc == 0)
+			rc = stream_text(
+			    s, json_string_value(t), json_string_length(t));
+	}
+	return rc;
+}
+
+static const char *
+text_of(const json_t *o, const char *key, size_t *n)
+{
+	const json_t *v = json_object_get(o, key);
+
+	*n = json_is_string(v) ? json_string_length(v) : 0;
+	return json_is_string(v) ? json_string_value(v) : "";
+}
+
+/*
+ * Which call a fragment belongs to.  A server that gives each call of a reply
+ * the index 0, or none, begins a new one with a new id and name.
+ */
+static int64_t
+fragment_index(struct llm_stream *s, const json_t *v, const char *id,
+    size_t idn, bool named)
+{
+	const json_t *index = json_object_get(v, "index");
+	int64_t last = s->ncalls > 0 ? s->call[s->ncalls - 1].index : -1;
+	int64_t at = json_is_integer(index) ? json_integer_value(index) : last;
+
+	for (int i = 0; i < s->ncalls; i++) {
+		const struct stream_call *c = &s->call[i];
+		if (idn > 0 && c->id.len == idn &&
+		    memcmp(c->id.data, id, idn) == 0)
+			return c->index;
+	}
+	for (int i = 0; i < s->ncalls; i++) {
+		const struct stream_call *c = &s->call[i];
+		if (c->index == at && named && c->name.len > 0 &&
+		    (idn > 0 || !json_is_integer(index)))
+			return last + 1;
+	}
+	return at < 0 ? last + 1 : at;
+}
+
+static int
+take_calls(struct llm_stream *s, const json_t *list)
+{
+	const json_t *v;
+	size_t i, idn, namen, argn;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, v)
+	{
+		const json_t *fn = json_object_get(v, "function");
+		const char *id = text_of(v, "id", &idn);
+		const char *name = text_of(fn, "name", &namen);
+		const char *arg = text_of(fn, "arguments", &argn);
+		struct stream_call *c =
+		    stream_call(s, fragment_index(s, v, id, idn, namen > 0));
+		if (!c)
+			return stream_garbled(s);
+		stream_call_id(c, id, idn);
+		stream_call_name(c, name, namen);
+		if (argn > 0) {
+			stream_call_args(c, arg, argn);
+		} else if (json_is_object(json_object_get(fn, "arguments"))) {
+			/* Some send the object instead of its text. */
+			json_write(&c->args, json_object_get(fn, "arguments"));
+		}
+	}
+	return 0;
+}
+
+static void
+take_finish(struct llm_stream *s, const json_t *v)
+{
+	static const struct {
+		const char *word;
+		enum llm_finish f;
+	} words[] = { { "stop", LLM_STOP }, { "length", LLM_LENGTH },
+		{ "tool_calls", LLM_TOOL_CALLS },
+		{ "function_call", LLM_TOOL_CALLS },
+		{ "content_filter", LLM_CONTENT_FILTER } };
+	enum llm_finish f = LLM_STOP;
+
+	if (!json_is_string(v) || json_string_length(v) == 0)
+		return;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(json_string_value(v), words[i].word) == 0)
+			f = words[i].f;
+	stream_finish(s, f);
+}
+
+/* A delta, or the message of a whole answer. */
+static int
+take_message(struct llm_stream *s, const json_t *m)
+{
+	size_t n;
+	const char *t;
+	int rc;
+
+	text_of(m, "reasoning_content", &n);
+	if (n == 0)
+		text_of(m, "reasoning", &n);
+	stream_hidden(s, n);
+	rc = take_content(s, json_object_get(m, "content"));
+	/* A refusal is what the model says to the visitor. */
+	t = text_of(m, "refusal", &n);
+	if (rc == 0 && n > 0) {
+		s->refused = true;
+		rc = stream_text(s, t, n);
+	}
+	if (rc == 0)
+		rc = take_calls(s, json_object_get(m, "tool_calls"));
+	return rc;
+}
+
+static bool
+take_error(struct llm_stream *s, const json_t *root)
+{
+	const json_t *e = json_object_get(root, "error");
+
+	if (!e || json_is_null(e))
+		return false;
+	stream_fail(s, json_string_value(json_object_get(e, "type")),
+	    json_string_value(json_object_get(e, "code")));
+	return true;
+}
+
+static int
+take_chunk(struct llm_stream *s, const json_t *root, const char *part)
+{
+	const json_t *choice =
+	    json_array_get(json_object_get(root, "choices"), 0);
+	int rc;
+
+	take_usage(s, json_object_get(root, "usage"));
+	if (!s->usage_seen)
+		take_usage(s,
+		    json_object_get(json_object_get(root, "x_groq"), "usage"));
+	rc = take_message(s, json_object_get(choice, part));
+	take_finish(s, json_object_get(choice, "finish_reason"));
+	return rc;
+}
+
+int
+openai_event(
+    struct llm_stream *s, const char *event, const char *data, size_t len)
+{
+	json_t *root;
+	int rc;
+
+	(void)event; /* this format names none */
+	if (len == 6 && memcmp(data, "[DONE]", 6) == 0) {
+		s->done = true;
+		return NET_ENOUGH;
+	}
+	root = event_json(data, len);
+	if (!json_is_object(root))
+		rc = stream_garbled(s);
+	else if (take_error(s, root))
+		rc = NET_STOP;
+	else
+		rc = take_chunk(s, root, "delta");
+	json_decref(root);
+	return rc;
+}
+
+int
+openai_whole(struct llm_stream *s, const json_t *root)
+{
+	if (take_error(s, root))
+		return -1;
+	if (json_array_size(json_object_get(root, "choices")) == 0) {
+		stream_garbled(s);
+		return -1;
+	}
+	s->done = true;
+	return take_chunk(s, root, "message") == 0 ? 0 : -1;
+}

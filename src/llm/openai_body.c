@@ -1,0 +1,165 @@
+/*
+ * OpenAI chat completions: what is sent, and the row of the provider table.
+ *
+ * The limit of an answer is max_completion_tokens at the vendor's own address
+ * and for reasoning models anywhere (they refuse max_tokens with a 400), and
+ * max_tokens for everybody else's servers, many of which know no other.
+ * Reasoning models also refuse a temperature, so they get none; the names that
+ * mean one are those of reasoning().
+ */
+#include <string.h>
+
+#include "llm/openai_priv.h"
+#include "llm/provider_priv.h"
+#include "util/json.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+/* o1, o3-mini, gpt-5, openai/gpt-5.1-nano, but not gpt-5-chat-latest. */
+static bool
+reasoning(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	if (slash)
+		name = slash + 1;
+	if (name[0] == 'o' && name[1] >= '1' && name[1] <= '9')
+		return true;
+	return str_starts(name, "gpt-5") && !str_starts(name, "gpt-5-chat");
+}
+
+static int
+openai_headers(const struct llm_access *a, struct llm_headers *h)
+{
+	if (a->key[0] == '\0')
+		return 0;
+	return llm_header_add(h, "Authorization: Bearer %s", a->key);
+}
+
+static void
+add_text(struct buf *b, const char *s, size_t n)
+{
+	buf_json_str(b, s ? s : "", s ? n : 0);
+}
+
+static void
+add_calls(struct buf *b, const struct llm_message *m)
+{
+	buf_adds(b, ",\"tool_calls\":[");
+	for (int i = 0; i < m->ncalls; i++) {
+		const struct llm_tool_call *c = &m->calls[i];
+		const char *args = c->arguments ? c->arguments : "{}";
+		buf_adds(b, i ? ",{\"id\":" : "{\"id\":");
+		add_text(b, c->id, strlen(c->id));
+		buf_adds(b, ",\"type\":\"function\",\"function\":{\"name\":");
+		add_text(b, c->name, strlen(c->name));
+		buf_adds(b, ",\"arguments\":");
+		add_text(b, args, strlen(args));
+		buf_adds(b, "}}");
+	}
+	buf_addc(b, ']');
+}
+
+static void
+add_message(struct buf *b, const struct llm_message *m)
+{
+	switch (m->role) {
+	case LLM_USER:
+		buf_adds(b, "{\"role\":\"user\",\"content\":");
+		add_text(b, m->text, m->len);
+		break;
+	case LLM_ASSISTANT:
+		buf_adds(b, "{\"role\":\"assistant\",\"content\":");
+		if (m->ncalls > 0 && (!m->text || m->len == 0))
+			buf_adds(b, "null");
+		else
+			add_text(b, m->text, m->len);
+		if (m->ncalls > 0)
+			add_calls(b, m);
+		break;
+	case LLM_TOOL:
+		buf_adds(b, "{\"role\":\"tool\",\"tool_call_id\":");
+		add_text(b, m->call_id, m->call_id ? strlen(m->call_id) : 0);
+		buf_adds(b, ",\"content\":");
+		add_text(b, m->text, m->len);
+		break;
+	}
+	buf_addc(b, '}');
+}
+
+static void
+add_tools(struct buf *b, const json_t *tools)
+{
+	const json_t *t, *v;
+	size_t i;
+
+	buf_adds(b, ",\"tools\":[");
+	json_array_foreach((json_t *)(uintptr_t)tools, i, t)
+	{
+		buf_adds(b, i ? "," : "");
+		buf_adds(b, "{\"type\":\"function\",\"function\":{\"name\":");
+		v = json_object_get(t, "name");
+		add_text(b, json_string_value(v), json_string_length(v));
+		v = json_object_get(t, "description");
+		if (json_is_string(v)) {
+			buf_adds(b, ",\"description\":");
+			add_text(
+			    b, json_string_value(v), json_string_length(v));
+		}
+		v = json_object_get(t, "parameters");
+		if (v) {
+			buf_adds(b, ",\"parameters\":");
+			json_write(b, v);
+		}
+		buf_adds(b, "}}");
+	}
+	buf_addc(b, ']');
+}
+
+static void
+openai_body(const struct llm_access *a, const struct llm_request *rq,
+    const char *name, struct buf *b)
+{
+	bool thinks = reasoning(name);
+
+	buf_adds(b, "{\"model\":");
+	add_text(b, name, strlen(name));
+	buf_adds(b, ",\"stream\":true,\"stream_options\":"
+		    "{\"include_usage\":true}");
+	if (rq->max_tokens > 0)
+		buf_addf(b, ",\"%s\":%d",
+		    thinks || !a->own_base ? "max_completion_tokens"
+					   : "max_tokens",
+		    rq->max_tokens);
+	if (rq->temperature >= 0 && !thinks)
+		buf_addf(b, ",\"temperature\":%.4g", rq->temperature);
+	buf_adds(b, ",\"messages\":[");
+	if (rq->system && *rq->system) {
+		buf_adds(b, "{\"role\":\"system\",\"content\":");
+		add_text(b, rq->system, strlen(rq->system));
+		buf_adds(b, rq->nmessages > 0 ? "}," : "}");
+	}
+	for (int i = 0; i < rq->nmessages; i++) {
+		buf_adds(b, i ? "," : "");
+		add_message(b, &rq->messages[i]);
+	}
+	buf_addc(b, ']');
+	if (json_array_size(rq->tools) > 0)
+		add_tools(b, rq->tools);
+	buf_addc(b, '}');
+}
+
+const struct llm_provider llm_openai = {
+	.name = "openai",
+	.key_env = "OPENAI_API_KEY",
+	.opt_key = offsetof(struct llm_opts, openai_key),
+	.opt_base = offsetof(struct llm_opts, openai_base),
+	.base = "https://api.openai.com/v1",
+	.key_optional = true,
+	.path = "/chat/completions",
+	.headers = openai_headers,
+	.body = openai_body,
+	.event = openai_event,
+	.whole = openai_whole,
+};

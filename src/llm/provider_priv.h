@@ -1,0 +1,67 @@
+/*
+ * What a model provider is: one file with its wire format and a row in
+ * providers.c.  Everything else knows neutral requests and struct llm_stream.
+ */
+#ifndef LLM_PROVIDER_PRIV_H
+#define LLM_PROVIDER_PRIV_H
+
+#include "llm/llm.h"
+#include "llm/stream_priv.h"
+
+/* How this process reaches a provider: address and key, never NULL.  An
+ * account's own come here with the credential pool. */
+struct llm_access {
+	const char *base; /* without a slash at its end */
+	const char *key;  /* "" none */
+	bool own_base;    /* not the vendor's own address */
+};
+
+#define LLM_HEADERS 8
+#define LLM_HEADER_SIZE 1024
+
+/* Header lines of a request, with their places. */
+struct llm_headers {
+	int n;
+	const char *line[LLM_HEADERS + 1];
+	char text[LLM_HEADERS][LLM_HEADER_SIZE];
+};
+/* A line that does not fit is left out and counted as a failure. */
+int llm_header_add(struct llm_headers *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+struct llm_provider {
+	const char *name;    /* before the colon of a model's name */
+	const char *key_env; /* what a missing key is called; NULL: none */
+	/* Where struct llm_opts holds what the operator set (offsetof). */
+	size_t opt_key, opt_base;
+	const char *base;  /* the vendor's address */
+	bool key_optional; /* where the operator set an address */
+	const char *path;  /* below the base */
+
+	/* Authentication and what else the format wants. */
+	int (*headers)(const struct llm_access *, struct llm_headers *);
+	/* The request's body, always for a stream. */
+	void (*body)(const struct llm_access *, const struct llm_request *,
+	    const char *name, struct buf *out);
+	/* One server-sent event; as sse_parser's on_event. */
+	int (*event)(struct llm_stream *, const char *event, const char *data,
+	    size_t len);
+	/* A whole answer, from servers that do not stream; 0, or -1. */
+	int (*whole)(struct llm_stream *, const json_t *);
+
+	/* No network: answers itself; the functions above are NULL. */
+	bool (*knows)(const char *name);
+	int (*complete)(
+	    const struct llm_request *, struct llm_stream *, struct err *e);
+};
+
+extern const struct llm_provider llm_openai, llm_anthropic, llm_builtin;
+
+#define PROVIDERS 3
+extern const struct llm_provider *const providers[PROVIDERS];
+
+/* The provider of "provider:name" and where the name begins; NULL: none of
+ * ours, or not well-formed. */
+const struct llm_provider *provider_find(const char *model, const char **name);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * The providers we know: a row each.
+ */
+#include "llm/provider_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/banned.h"
+
+const struct llm_provider *const providers[PROVIDERS] = {
+	&llm_openai,
+	&llm_anthropic,
+	&llm_builtin,
+};
+
+/* Names of models go into URLs' bodies, logs and answers. */
+static bool
+name_ok(const char *s)
+{
+	size_t n =
+	    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		      "0123456789._:/@+-");
+
+	return n > 0 && s[n] == '\0';
+}
+
+const struct llm_provider *
+provider_find(const char *model, const char **name)
+{
+	const char *colon = strchr(model, ':');
+	size_t n;
+
+	/* The name stands in struct llm_reply with its provider. */
+	if (!colon || strlen(model) >= sizeof(((struct llm_reply *)0)->model))
+		return NULL;
+	n = (size_t)(colon - model);
+	for (size_t i = 0; i < PROVIDERS; i++) {
+		const struct llm_provider *p = providers[i];
+		if (strlen(p->name) != n || memcmp(p->name, model, n) != 0)
+			continue;
+		if (!name_ok(colon + 1) || (p->knows && !p->knows(colon + 1)))
+			return NULL;
+		*name = colon + 1;
+		return p;
+	}
+	return NULL;
+}
+
+bool
+llm_known(const char *model)
+{
+	const char *name;
+
+	return provider_find(model, &name) != NULL;
+}
+
+int
+llm_header_add(struct llm_headers *h, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (h->n == LLM_HEADERS)
+		return -1;
+	va_start(ap, fmt);
+	n = vsnprintf(h->text[h->n], LLM_HEADER_SIZE, fmt, ap);
+	va_end(ap);
+	if (n < 0 || n >= LLM_HEADER_SIZE)
+		return -1;
+	h->line[h->n] = h->text[h->n];
+	h->n++;
+	h->line[h->n] = NULL;
+	return 0;
+}

@@ -1,0 +1,230 @@
+/* Behaviours: the words a model's name, a marker or a setting is made of. */
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mock.h"
+
+void
+bytes_add(struct bytes *b, const void *p, size_t n)
+{
+	if (b->n + n + 1 > b->room) {
+		b->room = (b->n + n + 1) * 2;
+		b->p = realloc(b->p, b->room);
+		if (!b->p)
+			abort();
+	}
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+	b->p[b->n] = '\0';
+}
+
+void
+bytes_adds(struct bytes *b, const char *s)
+{
+	bytes_add(b, s, strlen(s));
+}
+
+void
+bytes_addf(struct bytes *b, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	bytes_add(
+	    b, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
+}
+
+void
+bytes_json(struct bytes *b, const char *s, size_t n)
+{
+	bytes_add(b, "\"", 1);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+		if (c == '"' || c == '\\') {
+			bytes_add(b, "\\", 1);
+			bytes_add(b, s + i, 1);
+		} else if (c < 0x20) {
+			bytes_addf(b, "\\u%04x", c);
+		} else {
+			bytes_add(b, s + i, 1);
+		}
+	}
+	bytes_add(b, "\"", 1);
+}
+
+void
+bytes_drop(struct bytes *b, size_t n)
+{
+	if (n == b->n) {
+		b->n = 0;
+	} else if (n > 0) {
+		memmove(b->p, b->p + n, b->n - n);
+		b->n -= n;
+	}
+}
+
+void
+bytes_free(struct bytes *b)
+{
+	free(b->p);
+	memset(b, 0, sizeof(*b));
+}
+
+void
+plan_default(struct plan *p)
+{
+	*p = (struct plan){ .status = 200,
+		.retry_after = -1,
+		.chunks = 3,
+		.cut_at = -1,
+		.rst_at = -1,
+		.stall_at = -1,
+		.error_at = -1,
+		.in = 21,
+		.cached = 5,
+		.out = 7,
+		.reasoning = 2 };
+}
+
+/* What a word does; it may be followed by numbers "N" or "NxM". */
+enum kind { FLAG, NUMBER, PAIR };
+static const struct word {
+	const char *word;
+	enum kind kind;
+	size_t at, at2; /* offsets in struct plan */
+	int without;    /* value where no number follows */
+	const char *help;
+} words[] = {
+#define AT(x) offsetof(struct plan, x)
+	{ "slow", NUMBER, AT(first_ms), 0, 1000,
+	    "silence of N ms before anything" },
+	{ "paced", PAIR, AT(chunks), AT(gap_ms), 10,
+	    "NxM: N pieces of text, M ms apart" },
+	{ "words", NUMBER, AT(chunks), 0, 10, "N pieces at once" },
+	{ "drip", NUMBER, AT(drip_ms), 0, 1000, "a byte of body each N ms" },
+	{ "cut", NUMBER, AT(cut_at), 0, 0, "close after N pieces" },
+	{ "rst", NUMBER, AT(rst_at), 0, 0, "reset after N pieces" },
+	{ "reset", NUMBER, AT(rst_at), 0, 0, "the same" },
+	{ "stall", NUMBER, AT(stall_at), 0, 0,
+	    "silent for ever after N pieces (0: nothing is sent)" },
+	{ "error", NUMBER, AT(error_at), 0, 0,
+	    "an error event after N pieces" },
+	{ "split", NUMBER, AT(split), 0, 1, "N bytes a send" },
+	{ "usage", PAIR, AT(in), AT(out), 0, "NxM tokens in and out" },
+	{ "cached", NUMBER, AT(cached), 0, 0, "N tokens of the input cached" },
+	{ "reasoning", NUMBER, AT(reasoning), 0, 0, "N tokens of reasoning" },
+	{ "retry", NUMBER, AT(retry_after), 0, 1, "Retry-After: N" },
+	{ "tool", NUMBER, AT(tools), 0, 1, "call the first tool, then answer" },
+	{ "toolloop", NUMBER, AT(tools), 0, 2, "call a tool in every round" },
+	{ "echo", NUMBER, AT(echo), 0, 1,
+	    "say what the user said last (2: all of the prompt)" },
+	{ "badjson", FLAG, AT(bad_json), 0, 1, "an event that is no JSON" },
+	{ "wrongtype", FLAG, AT(wrong_type), 0, 1, "JSON of the wrong types" },
+	{ "huge", FLAG, AT(huge), 0, 1, "200 MB of body" },
+	{ "headers", FLAG, AT(headers), 0, 1, "100,000 headers" },
+	{ "gzip", FLAG, AT(gzip), 0, 1, "a compressed body nobody asked for" },
+	{ "html", FLAG, AT(html), 0, 1, "a page instead of JSON" },
+	{ "json", FLAG, AT(json), 0, 1, "whole JSON though asked to stream" },
+	{ "refuse", FLAG, AT(refuse), 0, 1, "a refusal" },
+	{ "length", FLAG, AT(length), 0, 1, "ends at the token limit" },
+	{ "nousage", FLAG, AT(no_usage), 0, 1, "no usage" },
+	{ "nodone", FLAG, AT(no_done), 0, 1, "no end marker" },
+	{ "nofinish", FLAG, AT(no_finish), 0, 1,
+	    "no finish and no end marker" },
+	{ "crlf", FLAG, AT(crlf), 0, 1, "CRLF line ends" },
+	{ "close", FLAG, AT(close), 0, 1, "Connection: close" },
+#undef AT
+};
+
+/* Words that only make names readable. */
+static const char *const noise[] = { "mock", "after", "first", "at", "by",
+	"once" };
+
+static void
+put(struct plan *p, const struct word *w, size_t at, int v)
+{
+	if (w->kind == FLAG) {
+		bool yes = v != 0;
+		memcpy((char *)p + at, &yes, sizeof(yes));
+	} else {
+		memcpy((char *)p + at, &v, sizeof(v));
+	}
+}
+
+static bool
+is_noise(const char *s, size_t n)
+{
+	for (size_t i = 0; i < sizeof(noise) / sizeof(noise[0]); i++)
+		if (strlen(noise[i]) == n && memcmp(noise[i], s, n) == 0)
+			return true;
+	return false;
+}
+
+static const struct word *
+word_find(const char *s, size_t n)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i].word) == n &&
+		    memcmp(words[i].word, s, n) == 0)
+			return &words[i];
+	return NULL;
+}
+
+bool
+plan_parse(struct plan *p, const char *s, size_t n)
+{
+	const struct word *last = NULL;
+	char text[256];
+	char *save, *t;
+
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, s, n);
+	text[n] = '\0';
+	for (t = strtok_r(text, "-", &save); t;
+	     t = strtok_r(NULL, "-", &save)) {
+		if (isdigit((unsigned char)*t)) {
+			char *end;
+			long v = strtol(t, &end, 10);
+			if (v > INT_MAX)
+				return false;
+			if (last && last->kind != FLAG) {
+				put(p, last, last->at, (int)v);
+				if (last->kind == PAIR && *end == 'x')
+					put(p, last, last->at2,
+					    (int)strtol(end + 1, &end, 10));
+			} else if (v >= 300 && v <= 599) {
+				p->status = (int)v;
+			} else {
+				return false;
+			}
+			last = NULL;
+		} else if (!is_noise(t, strlen(t))) {
+			last = word_find(t, strlen(t));
+			if (!last)
+				return false;
+			put(p, last, last->at, last->without);
+		}
+	}
+	/* Parts are never more than the whole. */
+	if (p->cached > p->in)
+		p->cached = p->in;
+	if (p->reasoning > p->out)
+		p->reasoning = p->out;
+	return true;
+}
+
+void
+plan_help(void)
+{
+	printf("  300..599     that status, with the vendor's error body\n");
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		printf("  %-12s %s\n", words[i].word, words[i].help);
+}

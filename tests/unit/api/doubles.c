@@ -1,0 +1,116 @@
+/* See doubles.h. */
+#include "doubles.h"
+
+#include <string.h>
+
+#include "api/guard.h"
+#include "api/handlers.h"
+#include "api/problem.h"
+#include "http/response.h"
+#include "http/sse.h"
+
+#include "util/banned.h"
+
+struct doubles doubles;
+
+static char one[] = "https://a.example", two[] = "http://localhost:*";
+static char *origins[] = { one, two };
+
+void
+doubles_reset(void)
+{
+	memset(&doubles, 0, sizeof(doubles));
+	doubles.account.active = true;
+	doubles.account.epoch = 42;
+	doubles.account.origins = origins;
+	doubles.account.norigins = 2;
+	doubles.account.id.b[0] = 0xab;
+}
+
+int
+guard_check(struct app *app, struct http_req *req, const struct route *route,
+    struct caller *out, struct err *e)
+{
+	(void)app;
+	(void)req;
+	(void)route;
+	doubles.guard_calls++;
+	if (doubles.guard_error.code != ERR_NONE) {
+		*e = doubles.guard_error;
+		return -1;
+	}
+	if (doubles.guard_account)
+		out->account = &doubles.account;
+	out->origin = doubles.guard_origin;
+	return 0;
+}
+
+void
+guard_done(struct caller *caller)
+{
+	(void)caller;
+	doubles.guard_done_calls++;
+}
+
+int
+accounts_by_slug(struct accounts *all, const char *slug, int64_t deadline,
+    const struct account **ret, struct err *e)
+{
+	(void)all;
+	(void)deadline;
+	if (doubles.accounts_error.code != ERR_NONE) {
+		*e = doubles.accounts_error;
+		return -1;
+	}
+	if (strcmp(slug, "acme") != 0)
+		return err_set(e, ERR_NOT_FOUND, "no such account");
+	doubles.refs++;
+	*ret = &doubles.account;
+	return 0;
+}
+
+void
+account_unref(const struct account *account)
+{
+	(void)account;
+	doubles.refs--;
+}
+
+static void
+act(const char *name, struct http_req *req, struct http_resp *resp)
+{
+	struct err e = { .code = ERR_GONE };
+
+	doubles.handled++;
+	doubles.last = name;
+	switch (doubles.act) {
+	case ACT_OK:
+		http_send(resp, "application/json", "{}", 2);
+		break;
+	case ACT_GONE:
+		problem_send(req, resp, &e, NULL);
+		break;
+	case ACT_STREAM:
+		sse_begin(resp);
+		sse_event(resp, "done", "t", 1, "{}", 2);
+		break;
+	case ACT_NOTHING:
+		break;
+	}
+}
+
+#define HANDLER(name)                                                          \
+	void name(struct app *app, struct http_req *req,                       \
+	    struct http_resp *resp, struct caller *caller)                     \
+	{                                                                      \
+		(void)app;                                                     \
+		(void)caller;                                                  \
+		act(#name, req, resp);                                         \
+	}
+
+HANDLER(api_chat)
+HANDLER(api_stream)
+HANDLER(api_turn_get)
+HANDLER(api_turn_stop)
+HANDLER(api_messages)
+HANDLER(api_feedback)

@@ -1,0 +1,267 @@
+/* Who may come in, with keys and accounts that follow a script. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "account/account.h"
+#include "api/app.h"
+#include "api/guard.h"
+#include "auth/key.h"
+#include "http/request.h"
+
+#include "util/banned.h"
+
+static struct account acme, globex, asleep;
+static struct key owner, viewer, widget;
+static int key_refs, account_refs;
+static bool database_away;
+
+int
+keys_find(struct keys *k, enum key_kind kind, const char *secret,
+    int64_t deadline, const struct key **ret, struct err *e)
+{
+	static const struct {
+		const char *secret;
+		const struct key *key;
+	} all[] = { { "sb_live_owner", &owner }, { "sb_live_viewer", &viewer },
+		{ "sb_pub_widget", &widget } };
+
+	(void)k, (void)deadline;
+	if (database_away)
+		return err_set(e, ERR_UNAVAILABLE, "no database");
+	for (size_t i = 0; i < 3; i++)
+		if (strcmp(secret, all[i].secret) == 0 &&
+		    all[i].key->kind == kind) {
+			*ret = all[i].key;
+			key_refs++;
+			return 0;
+		}
+	return err_set(e, ERR_UNKNOWN, "not known");
+}
+
+void
+key_unref(const struct key *k)
+{
+	(void)k;
+	key_refs--;
+}
+
+int
+accounts_by_slug(struct accounts *a, const char *slug, int64_t deadline,
+    const struct account **ret, struct err *e)
+{
+	(void)a, (void)deadline;
+	if (strcmp(slug, "acme") == 0)
+		*ret = &acme;
+	else if (strcmp(slug, "globex") == 0)
+		*ret = &globex;
+	else if (strcmp(slug, "asleep") == 0)
+		*ret = &asleep;
+	else
+		return err_set(e, ERR_NOT_FOUND, "nothing of this name");
+	account_refs++;
+	return 0;
+}
+
+void
+account_unref(const struct account *a)
+{
+	(void)a;
+	account_refs--;
+}
+
+static struct app app;
+static struct http_req req;
+static struct http_param headers[3], var = { "slug", "acme" };
+static const struct route talk = { .perm = PERM_CHAT };
+static const struct route open_to_all = { .perm = PERM_PUBLIC };
+static struct caller who;
+static struct err e;
+
+const char *
+http_header(const struct http_req *r, const char *name)
+{
+	for (int i = 0; i < r->nparams; i++)
+		if (strcmp(headers[i].name, name) == 0)
+			return headers[i].value;
+	return NULL;
+}
+
+const char *
+http_var(const struct http_req *r, const char *name)
+{
+	(void)r;
+	return strcmp(var.name, name) == 0 ? var.value : NULL;
+}
+
+static int
+begin(void **state)
+{
+	static char exact[] = "https://acme.test";
+	static char local[] = "http://localhost:*";
+	static char *origins[] = { exact, local };
+
+	(void)state;
+	key_refs = account_refs = 0;
+	database_away = false;
+	memset(&req, 0, sizeof(req));
+	var.value = "acme";
+	acme.id.b[0] = 1;
+	globex.id.b[0] = 2;
+	asleep.id.b[0] = 1;
+	acme.active = globex.active = true;
+	owner = (struct key){ .kind = KEY_API,
+		.role = ROLE_ACCOUNT_OWNER,
+		.account_id = acme.id };
+	viewer = owner;
+	viewer.role = ROLE_VIEWER;
+	widget = (struct key){ .kind = KEY_WIDGET,
+		.role = ROLE_VISITOR,
+		.account_id = acme.id,
+		.origins = origins,
+		.norigins = 2 };
+	return 0;
+}
+
+static void
+header(const char *name, const char *value)
+{
+	headers[req.nparams].name = name;
+	headers[req.nparams++].value = value;
+}
+
+static enum err_code
+check(const struct route *route)
+{
+	memset(&e, 0, sizeof(e));
+	guard_check(&app, &req, route, &who, &e);
+	return e.code;
+}
+
+/* Nothing is held after a refusal. */
+static void
+refused(enum err_code code)
+{
+	assert_int_equal(check(&talk), code);
+	assert_null(who.key);
+	assert_null(who.account);
+	assert_int_equal(key_refs, 0);
+	assert_int_equal(account_refs, 0);
+	req.nparams = 0;
+}
+
+static void
+the_unknown_come_first(void **state)
+{
+	(void)state;
+	/* also where the account is not there */
+	var.value = "nothing-here";
+	refused(ERR_UNKNOWN);
+	header("authorization", "Bearer sb_live_wrong");
+	refused(ERR_UNKNOWN);
+	header("authorization", "Bearer sb_pub_widget");
+	refused(ERR_UNKNOWN);
+	header("authorization", "Basic sb_live_owner");
+	refused(ERR_UNKNOWN);
+	header("authorization", "Bearer ");
+	refused(ERR_UNKNOWN);
+	header("authorization", "Bearersb_live_owner");
+	refused(ERR_UNKNOWN);
+	header("x-widget-key", "sb_live_owner");
+	refused(ERR_UNKNOWN);
+	database_away = true;
+	header("authorization", "Bearer sb_live_owner");
+	refused(ERR_UNAVAILABLE);
+}
+
+static void
+what_is_foreign_looks_absent(void **state)
+{
+	static const char *const slugs[] = { "nothing-here", "globex", "asleep",
+		"No-Slug" };
+	char text[sizeof(e.text)] = "";
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		var.value = slugs[i];
+		header("authorization", "Bearer sb_live_owner");
+		refused(ERR_NOT_FOUND);
+		if (i > 0)
+			assert_string_equal(e.text, text);
+		memcpy(text, e.text, sizeof(text));
+	}
+}
+
+static void
+roles_may_what_the_table_says(void **state)
+{
+	(void)state;
+	header("authorization", "Bearer sb_live_viewer");
+	refused(ERR_DENIED);
+	header("authorization", "bearer   sb_live_owner");
+	assert_int_equal(check(&talk), ERR_NONE);
+	assert_ptr_equal(who.key, &owner);
+	assert_ptr_equal(who.account, &acme);
+	assert_null(who.origin);
+	guard_done(&who);
+	assert_int_equal(key_refs + account_refs, 0);
+}
+
+static void
+a_widget_key_needs_its_origin(void **state)
+{
+	(void)state;
+	header("x-widget-key", "sb_pub_widget");
+	refused(ERR_DENIED);
+	header("x-widget-key", "sb_pub_widget");
+	header("origin", "https://evil.test");
+	refused(ERR_DENIED);
+	assert_null(who.origin);
+	header("x-widget-key", "sb_pub_widget");
+	header("origin", "https://acme.test:444");
+	refused(ERR_DENIED);
+	header("x-widget-key", "sb_pub_widget");
+	header("origin", "null");
+	refused(ERR_DENIED);
+	/* another account: absent, and the page may read that */
+	var.value = "globex";
+	header("x-widget-key", "sb_pub_widget");
+	header("origin", "https://acme.test");
+	refused(ERR_NOT_FOUND);
+	assert_string_equal(who.origin, "https://acme.test");
+
+	var.value = "acme";
+	header("x-widget-key", "sb_pub_widget");
+	header("origin", "http://localhost:5173");
+	assert_int_equal(check(&talk), ERR_NONE);
+	assert_string_equal(who.origin, "http://localhost:5173");
+	guard_done(&who);
+	assert_int_equal(key_refs + account_refs, 0);
+}
+
+static void
+a_public_route_asks_nobody(void **state)
+{
+	(void)state;
+	database_away = true;
+	assert_int_equal(check(&open_to_all), ERR_NONE);
+	assert_null(who.key);
+	guard_done(&who);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_unknown_come_first, begin),
+		cmocka_unit_test_setup(what_is_foreign_looks_absent, begin),
+		cmocka_unit_test_setup(roles_may_what_the_table_says, begin),
+		cmocka_unit_test_setup(a_widget_key_needs_its_origin, begin),
+		cmocka_unit_test_setup(a_public_route_asks_nobody, begin),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

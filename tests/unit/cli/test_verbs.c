@@ -1,0 +1,490 @@
+/*
+ * The program as an operator uses it, against a real database: each verb's
+ * --json answer, exit status, and that a second time changes nothing.  Each
+ * run of this test makes a database of its own; it goes with the cluster.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/buf.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define ARGS 24
+
+static char top[] = "/tmp/sb-test-verbs-XXXXXX";
+static char conf[64], etc[64], secrets[64], input[64];
+
+/* Run the program; its exit status, and standard output as JSON in *ret (NULL
+ * where it is none; new reference). */
+static int
+run_argv(char **argv, json_t **ret)
+{
+	void *ctx = mem_root("test");
+	char piece[4096];
+	struct buf out;
+	int fd[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(0, pipe(fd));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(fd[1], STDOUT_FILENO);
+		dup2(null, STDIN_FILENO);
+		if (getenv("SB_TEST_LOUD") == NULL)
+			dup2(null, STDERR_FILENO);
+		close(fd[0]);
+		close(fd[1]);
+		setenv("SB_CONF", conf, 1);
+		execv(SB_TEST_PROGRAM, argv);
+		_exit(127);
+	}
+	close(fd[1]);
+	buf_init(&out, ctx, 1u << 22);
+	while ((n = read(fd[0], piece, sizeof piece)) != 0)
+		if (n > 0)
+			buf_add(&out, piece, (size_t)n);
+		else if (errno != EINTR)
+			break;
+	close(fd[0]);
+	assert_int_equal(pid, waitpid(pid, &status, 0));
+	assert_true(WIFEXITED(status));
+	*ret = json_loadb(out.data, out.len, 0, NULL);
+	mem_free(ctx);
+	return WEXITSTATUS(status);
+}
+
+/* The same with --json and words until NULL. */
+static int __attribute__((sentinel)) run(json_t **ret, ...)
+{
+	char *argv[ARGS + 3] = { "switchboard", "--json" };
+	int n = 2;
+	va_list ap;
+
+	va_start(ap, ret);
+	while (n < ARGS && (argv[n] = va_arg(ap, char *)) != NULL)
+		n++;
+	va_end(ap);
+	return run_argv(argv, ret);
+}
+
+/* Run, and see that it ends with ${status}; the answer. */
+#define expect(status, ...)                                                    \
+	({                                                                     \
+		json_t *answer_;                                               \
+		int got_ = run(&answer_, __VA_ARGS__, NULL);                   \
+		if (got_ != (status))                                          \
+			fail_msg("line %d: exit %d instead of %d", __LINE__,   \
+			    got_, (status));                                   \
+		assert_non_null(answer_);                                      \
+		answer_;                                                       \
+	})
+#define expect_done(status, ...) json_decref(expect(status, __VA_ARGS__))
+
+static const char *
+text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+static json_int_t
+number(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* The row of {"data": [...]} whose ${key} is ${value}; borrowed, or NULL. */
+static const json_t *
+row(const json_t *answer, const char *key, const char *value)
+{
+	json_t *r;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "data"), i,
+	    r) if (strcmp(text(r, key), value) == 0) return r;
+	return NULL;
+}
+
+static const char *
+error_code(const json_t *answer)
+{
+	return text(json_object_get(answer, "error"), "code");
+}
+
+static int
+setup(void **state)
+{
+	const char *pg = getenv("SB_TEST_PG");
+	char dbname[32];
+
+	(void)state;
+	if (pg == NULL)
+		return 0;
+	if (mkdtemp(top) == NULL)
+		return -1;
+	snprintf(etc, sizeof etc, "%s/etc", top);
+	snprintf(conf, sizeof conf, "%s/etc/switchboard.conf", top);
+	snprintf(secrets, sizeof secrets, "%s/secrets.env", top);
+	snprintf(input, sizeof input, "%s/input.json", top);
+	snprintf(dbname, sizeof dbname, "sb_cli_%d", (int)getpid());
+	expect_done(0, "init", "--super", pg, "--etc", etc, "--dbname", dbname,
+	    "--set", "templates_dir=" SB_TEST_SOURCE "/etc/agent_templates");
+	json_t *m = expect(0, "migrate", "--dir", SB_TEST_SOURCE "/sql");
+	assert_true(number(m, "applied") > 0);
+	json_decref(m);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	static const char *const files[] = { "etc/switchboard.conf",
+		"etc/pgpass", "etc/master.key", "secrets.env", "input.json",
+		"etc", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		char path[96];
+
+		snprintf(path, sizeof path, "%s/%s", top, files[i]);
+		if (remove(path) != 0 && errno != ENOENT)
+			fprintf(stderr, "%s: %s\n", path, strerror(errno));
+	}
+	return 0;
+}
+
+/* Without a cluster nothing of this can run. */
+static void
+need_cluster(void)
+{
+	if (getenv("SB_TEST_PG") == NULL) {
+		print_message("SB_TEST_PG is not set: skipped\n");
+		skip();
+	}
+}
+
+static void
+give_input(const char *json)
+{
+	FILE *f = fopen(input, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(json, f) >= 0);
+	assert_int_equal(0, fclose(f));
+}
+
+static void
+test_init(void **state)
+{
+	static const char *const names[] = { "switchboard.conf", "pgpass",
+		"master.key" };
+	char before[3][600], path[96], dbname[32];
+	json_t *again;
+
+	(void)state;
+	need_cluster();
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 3; i++) {
+			char now[600] = "";
+			struct stat st;
+			FILE *f;
+
+			snprintf(path, sizeof path, "%s/%s", etc, names[i]);
+			assert_int_equal(0, stat(path, &st));
+			assert_int_equal(0600, st.st_mode & 07777);
+			f = fopen(path, "r");
+			assert_non_null(f);
+			now[fread(now, 1, sizeof now - 1, f)] = '\0';
+			fclose(f);
+			if (round == 0)
+				memcpy(before[i], now, sizeof now);
+			else
+				assert_string_equal(before[i], now);
+		}
+		snprintf(dbname, sizeof dbname, "sb_cli_%d", (int)getpid());
+		again = expect(0, "init", "--super", getenv("SB_TEST_PG"),
+		    "--etc", etc, "--dbname", dbname);
+		assert_int_equal(
+		    0, json_array_size(json_object_get(again, "written")));
+		json_decref(again);
+	}
+	again = expect(0, "migrate", "--dir", SB_TEST_SOURCE "/sql");
+	assert_int_equal(0, number(again, "applied"));
+	json_decref(again);
+}
+
+static void
+test_accounts(void **state)
+{
+	json_t *a;
+
+	(void)state;
+	need_cluster();
+	a = expect(0, "account", "create", "one", "--name", "One", "--tier",
+	    "standard");
+	assert_string_equal("standard", text(a, "tier"));
+	assert_int_equal(10, number(a, "max_agents"));
+	json_decref(a);
+	a = expect(1, "account", "create", "one");
+	assert_string_equal("conflict", error_code(a));
+	json_decref(a);
+	expect_done(2, "account", "create", "Not-a-slug");
+	expect_done(1, "account", "create", "two", "--tier", "gold");
+	a = expect(0, "account", "set-limit", "one", "max_agents", "1");
+	assert_int_equal(1, number(a, "max_agents"));
+	assert_true(json_is_true(json_object_get(a, "own_max_agents")));
+	json_decref(a);
+	a = expect(
+	    0, "account", "set-limit", "one", "requests_per_hour", "unlimited");
+	assert_true(json_is_null(json_object_get(a, "requests_per_hour")));
+	json_decref(a);
+	a = expect(
+	    0, "account", "set-limit", "one", "requests_per_hour", "default");
+	assert_int_equal(1000, number(a, "requests_per_hour"));
+	json_decref(a);
+	expect_done(2, "account", "set-limit", "one", "max_agents", "-1");
+	expect_done(2, "account", "set-limit", "one", "max_cats", "1");
+	a = expect(0, "account", "deactivate", "one");
+	assert_true(json_is_false(json_object_get(a, "is_active")));
+	json_decref(a);
+	expect_done(0, "account", "activate", "one");
+	a = expect(1, "account", "show", "nobody");
+	assert_string_equal("not_found", error_code(a));
+	json_decref(a);
+	a = expect(0, "account", "list");
+	assert_non_null(row(a, "slug", "one"));
+	json_decref(a);
+}
+
+static void
+test_agents(void **state)
+{
+	json_t *a;
+
+	(void)state;
+	need_cluster();
+	expect_done(0, "account", "create", "agents", "--tier", "free");
+	expect_done(0, "agent", "create", "agents", "sales/a");
+	expect_done(0, "agent", "create", "agents", "sales/b");
+	/* free: two instances that are not archived */
+	a = expect(1, "agent", "create", "agents", "rag/c");
+	assert_string_equal("limit", error_code(a));
+	json_decref(a);
+	expect_done(0, "agent", "archive", "agents", "sales/b");
+	expect_done(0, "agent", "create", "agents", "rag/c");
+	a = expect(0, "agent", "list", "agents");
+	assert_int_equal(2, json_array_size(json_object_get(a, "data")));
+	json_decref(a);
+	give_input("{\"tools\":{\"product_search\":{\"max_results\":\"x\"}}}");
+	a = expect(1, "agent", "configure", "agents", "sales/a", input);
+	assert_string_equal("/tools/product_search/max_results",
+	    text(json_array_get(
+		     json_object_get(json_object_get(a, "error"), "errors"), 0),
+		"pointer"));
+	json_decref(a);
+	give_input("{\"system_prompt_override\":\"Be brief.\"}");
+	a = expect(0, "agent", "configure", "agents", "sales/a", input);
+	assert_int_equal(2, number(a, "config_version"));
+	json_decref(a);
+	a = expect(0, "config", "show", "agents", "sales/a");
+	assert_non_null(strstr(text(a, "system_prompt"), "Be brief."));
+	assert_true(json_array_size(json_object_get(a, "unavailable")) > 0);
+	json_decref(a);
+	expect_done(1, "agent", "show", "agents", "sales/none");
+	expect_done(2, "agent", "show", "agents", "sales");
+}
+
+static void
+test_keys(void **state)
+{
+	const json_t *r;
+	json_t *a, *k;
+
+	(void)state;
+	need_cluster();
+	expect_done(0, "account", "create", "keys");
+	expect_done(0, "agent", "create", "keys", "sales/a");
+	k = expect(0, "key", "create", "keys", "--kind", "api", "--name", "x");
+	assert_int_equal(0, strncmp(text(k, "key"), text(k, "prefix"),
+				strlen(text(k, "prefix"))));
+	a = expect(0, "key", "create", "keys", "--kind", "widget", "--name",
+	    "w", "--origin", "https://a.example", "--origin",
+	    "http://localhost:*", "--agent", "sales/a");
+	json_decref(a);
+	expect_done(
+	    2, "key", "create", "keys", "--kind", "widget", "--name", "w");
+	expect_done(2, "key", "create", "keys", "--kind", "api", "--name", "y",
+	    "--role", "platform_admin");
+	a = expect(0, "key", "list", "keys");
+	r = row(a, "name", "x");
+	assert_non_null(r);
+	assert_string_equal("account_owner", text(r, "role"));
+	assert_null(json_object_get(r, "key"));
+	r = row(a, "name", "w");
+	assert_string_equal("sales/a", text(r, "agent"));
+	assert_int_equal(2, json_array_size(json_object_get(r, "origins")));
+	json_decref(a);
+	a = expect(0, "key", "revoke", "keys", text(k, "id"));
+	assert_true(json_is_string(json_object_get(a, "revoked_at")));
+	json_decref(a);
+	expect_done(1, "key", "revoke", "keys", "nothing");
+	/* another account's key is not there */
+	expect_done(0, "account", "create", "others");
+	expect_done(1, "key", "revoke", "others", text(k, "id"));
+	json_decref(k);
+}
+
+static void
+test_people_and_prices(void **state)
+{
+	json_t *a;
+
+	(void)state;
+	need_cluster();
+	expect_done(0, "account", "create", "people");
+	a = expect(0, "user", "create", "Ann@people.example", "--account",
+	    "people", "--role", "analyst");
+	assert_true(strlen(text(a, "password")) >= 20);
+	json_decref(a);
+	/* one address, however it is spelled */
+	expect_done(1, "user", "create", "ann@PEOPLE.example");
+	expect_done(2, "user", "create", "nobody");
+	expect_done(0, "user", "set-password", "ann@people.example");
+	expect_done(
+	    0, "user", "grant", "ann@people.example", "people", "viewer");
+	a = expect(0, "user", "list", "--account", "people");
+	assert_string_equal("viewer",
+	    text(json_array_get(
+		     json_object_get(
+			 row(a, "email", "Ann@people.example"), "memberships"),
+		     0),
+		"role"));
+	json_decref(a);
+	expect_done(0, "user", "revoke", "ann@people.example", "people");
+	expect_done(1, "user", "revoke", "ann@people.example", "people");
+
+	a = expect(
+	    0, "price", "set", "test:model", "--input", "1.5", "--output", "6");
+	assert_true(json_is_true(json_object_get(a, "changed")));
+	json_decref(a);
+	a = expect(
+	    0, "price", "set", "test:model", "--input", "1.5", "--output", "6");
+	assert_true(json_is_false(json_object_get(a, "changed")));
+	json_decref(a);
+	expect_done(
+	    0, "price", "set", "test:model", "--input", "2", "--output", "6");
+	expect_done(
+	    2, "price", "set", "test:model", "--input", "-2", "--output", "6");
+	a = expect(0, "price", "list");
+	assert_true(
+	    json_real_value(json_object_get(
+		row(a, "model", "test:model"), "input_usd_per_mtok")) == 2.0);
+	json_decref(a);
+}
+
+static void
+test_demo(void **state)
+{
+	json_t *a, *u;
+	json_int_t requests = 0;
+	size_t i;
+
+	(void)state;
+	need_cluster();
+	a = expect(0, "demo", "load", "--dir", SB_TEST_SOURCE "/etc/demo",
+	    "--secrets", secrets);
+	assert_int_equal(2, number(a, "accounts"));
+	assert_int_equal(6, number(a, "agents"));
+	assert_int_equal(3, number(a, "people"));
+	json_decref(a);
+	a = expect(0, "demo", "load", "--dir", SB_TEST_SOURCE "/etc/demo",
+	    "--secrets", secrets);
+	assert_true(json_is_false(json_object_get(a, "changed")));
+	json_decref(a);
+	a = expect(
+	    0, "demo", "history", "globex", "--days", "3", "--per-day", "30");
+	json_int_t turns = number(a, "turns");
+	assert_true(turns > 0);
+	json_decref(a);
+	u = expect(0, "usage", "globex", "--since", "5d", "--grain", "day");
+	json_array_foreach(json_object_get(u, "data"), i, a)
+	{
+		assert_string_equal("sales/widgets", text(a, "agent"));
+		requests += number(a, "requests");
+	}
+	assert_int_equal(turns, requests);
+	json_decref(u);
+	/* the same days again are there already */
+	a = expect(
+	    0, "demo", "history", "globex", "--days", "3", "--per-day", "30");
+	assert_int_equal(0, number(a, "turns"));
+	json_decref(a);
+	a = expect(0, "usage", "globex", "--since", "5d");
+	assert_int_equal(1, json_array_size(json_object_get(a, "data")));
+	assert_int_equal(turns,
+	    number(json_array_get(json_object_get(a, "data"), 0), "requests"));
+	json_decref(a);
+}
+
+static void
+test_misuse(void **state)
+{
+	json_t *a;
+	char *no_verb[] = { "switchboard", "bogus", NULL };
+
+	(void)state;
+	need_cluster();
+	a = expect(2, "usage");
+	assert_string_equal("usage", error_code(a));
+	json_decref(a);
+	expect_done(2, "usage", "x", "--grain", "week");
+	assert_int_equal(2, run_argv(no_verb, &a));
+	assert_null(a);
+	a = expect(1, "-c", "/nonexistent", "account", "list");
+	assert_non_null(strstr(
+	    text(json_object_get(a, "error"), "message"), "/nonexistent"));
+	json_decref(a);
+	/* nothing runs here: the doctor finds that, as one JSON value */
+	a = expect(1, "doctor");
+	assert_true(
+	    json_is_true(json_object_get(row(a, "check", "schema"), "ok")));
+	assert_true(
+	    json_is_false(json_object_get(row(a, "check", "chat.sock"), "ok")));
+	json_decref(a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_accounts),
+		cmocka_unit_test(test_agents),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_people_and_prices),
+		cmocka_unit_test(test_demo),
+		cmocka_unit_test(test_misuse),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
