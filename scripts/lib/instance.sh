@@ -128,6 +128,12 @@ instance_stop() {
 				"look at $DIR/log/postgresql.log"
 	fi
 	[ -n "$any" ] || echo "nothing was running in $DIR"
+	# Sockets outside DIR: nothing of them is left behind; a start makes
+	# the folder again.
+	case $RUN in
+	"$DIR"/*) ;;
+	*/switchboard-*) rm -rf -- "$RUN" ;;
+	esac
 }
 
 instance_status() {

@@ -74,6 +74,7 @@ packages_install() {
 
 	shift
 	(
+		mkdir -p /run/lock
 		exec 8>/run/lock/switchboard-packages.lock
 		flock 8
 		trap packages_policy_off EXIT

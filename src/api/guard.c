@@ -75,7 +75,7 @@ static int
 find_account(struct app *app, const struct http_req *req, const char *slug,
     struct caller *out, struct err *e)
 {
-	static const char absent[] = "there is no such account";
+	static const char absent[] = "there is nothing here for this caller";
 
 	if (!str_is_slug(slug))
 		return err_set(e, ERR_NOT_FOUND, absent);

@@ -23,7 +23,7 @@
 
 #define STORE_WAIT (4 * CLOCK_S)
 
-static const char no_agent[] = "there is no such agent";
+static const char no_agent[] = "there is nothing here for this caller";
 
 static int
 turn_account(struct chat_turn *t, struct err *e)

@@ -114,11 +114,11 @@ class ChatTest(unittest.TestCase):
     def test_concierge_cites(self):
         self.use("builtin:concierge")
         (name,), = self.rig.sql(
-            "select name from products p join accounts a on a.id = "
+            "select p.name from products p join accounts a on a.id = "
             "p.account_id where a.slug = 'acme-healthcare' and "
             "(agent_instance_id is null or agent_instance_id = (select id "
             "from agent_instances i where i.account_id = a.id and "
-            "instance_name = 'human_health')) order by name limit 1")
+            "instance_name = 'human_health')) order by p.name limit 1")
         body = self.rig.chat(message=f"Tell me about {name}").json
         self.check_citations(body)
 
@@ -146,9 +146,9 @@ class ChatTest(unittest.TestCase):
         self.check_rows(body, "canary 4712", "chat")
 
     def test_price(self):
-        self.rig.run("price", "set", "openai:mock-priced", "--input", "2.5",
+        self.rig.run("price", "set", "openai:mock-usage-1000x100-cached-200", "--input", "2.5",
                      "--output", "10", "--cached", "1.25")
-        self.use("openai:mock-priced")
+        self.use("openai:mock-usage-1000x100-cached-200")
 
         def priced():
             body = self.rig.chat(message="what does it cost").json

@@ -56,7 +56,7 @@ class FaultTest(unittest.TestCase):
         for provider in ("openai", "anthropic"):
             # no first byte; silence inside; a drip that never ends
             self.refused(f"{provider}:mock-stall", (504,), least=1, most=1)
-            self.refused(f"{provider}:mock-idle-after-3", (504, 502),
+            self.refused(f"{provider}:mock-stall-after-3", (504, 502),
                          least=0.8, most=1)
             self.refused(f"{provider}:mock-drip-300", (504, 502), least=4,
                          most=4)

@@ -74,8 +74,8 @@ class IsolationTest(unittest.TestCase):
                 ("POST", "sessions/{session_key}/messages/{message_id}/"
                          "feedback")):
             answers = []
-            for ids in (theirs, {"turn_id": nobody, "message_id": nobody,
-                                 "session_key": "unheard-of"}):
+            for ids in (theirs, {"turn_id": nobody, "session_key": "unheard",
+                                 "message_id": nobody[:-1] + "2"}):
                 reply = rig.request(
                     method, f"/accounts/{a}/" + path.format(**ids),
                     {"rating": 1} if method == "POST" else None,

@@ -82,8 +82,8 @@ class LimitTest(unittest.TestCase):
     def test_tokens_an_hour(self):
         rig = self.rig
         rig.configure("research/clinical_research", {
-            "model_override": "openai:mock-echo", "model_fallback": False,
-            "max_tokens": 100,
+            "model_override": "openai:mock-usage-100x50",
+            "model_fallback": False, "max_tokens": 100,
             "rate_limits": {"max_tokens_per_hour": 3000}})
         statuses = [rig.chat(agent="research/clinical_research",
                              message="word " * 40).status
@@ -115,7 +115,7 @@ class LimitTest(unittest.TestCase):
         key = reply.json["session_key"]
         statuses = [post(f"203.0.113.{20 + i}", session_key=key).status
                     for i in range(5)]
-        self.assertEqual(statuses, [200] * 3 + [429] * 2)
+        self.assertEqual(statuses, [200] * 2 + [429] * 3)  # 1 made it
 
     def test_max_agents_under_concurrency(self):
         rig = self.rig

@@ -278,8 +278,9 @@ class Rig:
         return found
 
     def start_nginx(self):
-        template = open(os.path.join(
-            SOURCE, "etc", "nginx", "nginx.conf.in")).read()
+        with open(os.path.join(SOURCE, "etc", "nginx",
+                               "nginx.conf.in")) as f:
+            template = f.read()
         values = {"DIR": self.dir, "PORT": str(self.port),
                   "LISTEN": f"127.0.0.1:{self.port}",
                   "RUN_DIR": self.path("run"), "USER": self.user.pw_name,
@@ -287,15 +288,17 @@ class Rig:
                   "STATIC_DIR": self.path("static"),
                   "USER_LINE": f"user {self.user.pw_name};"
                   if os.geteuid() == 0 else ""}
-        text = re.sub(r"@(\w+)@", lambda m: values.get(m.group(1), m.group(0)), template)
+        text = re.sub(r"@(\w+)@",
+                      lambda m: values.get(m.group(1), m.group(0)), template)
         conf = self.path("etc", "nginx.conf")
         with open(conf, "w") as f:
             f.write(text)
-        self.children["nginx"] = subprocess.Popen(
-            ["nginx", "-p", self.dir, "-c", conf, "-g", "daemon off;",
-             "-e", self.path("log", "nginx-error.log")],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=open(self.path("log", "nginx-stderr.log"), "ab"))
+        with open(self.path("log", "nginx-stderr.log"), "ab") as log:
+            self.children["nginx"] = subprocess.Popen(
+                ["nginx", "-p", self.dir, "-c", conf, "-g", "daemon off;",
+                 "-e", self.path("log", "nginx-error.log")],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=log)
 
         def listens():
             try:
@@ -379,11 +382,12 @@ class Rig:
     def sql(self, query, role="sb_owner"):
         """Rows (lists of text) of a query as ${role}."""
         out = subprocess.run(
-            ["psql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-v",
-             "ON_ERROR_STOP=1", f"{self.conninfo} user={role}", "-c", query],
+            ["psql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-R", "\x1e",
+             "-v", "ON_ERROR_STOP=1", f"{self.conninfo} user={role}", "-c", query],
             check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True).stdout
-        return [line.split("\x1f") for line in out.splitlines()]
+        out = out.removesuffix("\n")
+        return [r.split("\x1f") for r in out.split("\x1e")] if out else []
 
     def configure(self, agent, configuration, account="acme-healthcare"):
         """Save a configuration and wait until every worker has it."""
