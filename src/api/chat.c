@@ -310,8 +310,8 @@ serve(struct app *app, struct http_req *req, struct http_resp *resp,
 	bool wanted = false;
 	struct chat_ask ask = { .key = who->key,
 		.slug = http_var(req, "slug"),
-		.agent_type = http_var(req, "type"),
-		.agent_name = http_var(req, "name"),
+		.agent_type = http_var(req, "agent_type"),
+		.agent_name = http_var(req, "instance_name"),
 		.client_address = req->client_address,
 		.request_id = req->request_id,
 		.trace_id = req->trace.trace_id };

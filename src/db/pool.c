@@ -203,7 +203,11 @@ take_in_turn(struct db_pool *p, int64_t until, bool *fresh)
 	metric_add(M_POOL_WAITS, 1);
 	enqueue(p, &w);
 	while (c == NULL && w.given == NULL) {
-		if (p->first == &w && may_connect(p, clock_mono())) {
+		int64_t now = clock_mono();
+
+		if (now >= until)
+			break;
+		if (p->first == &w && may_connect(p, now)) {
 			c = connect_one(p, until);
 			*fresh = c != NULL;
 		} else if (!wait_turn(p, &w, until))

@@ -126,7 +126,7 @@ usable(const struct llm *l, const struct llm_provider *p)
 
 	if (!p->base)
 		return true; /* needs nobody */
-	return a->key[0] != '\0' || (p->key_optional && a->own_base);
+	return a && (a->key[0] != '\0' || (p->key_optional && a->own_base));
 }
 
 bool
@@ -290,7 +290,6 @@ ask_prepare(const struct llm_access *access, const struct llm_provider *p,
     const struct llm_request *rq, const char *name, struct buf *url,
     struct buf *body, struct llm_headers *h)
 {
-	h->n = 0;
 	buf_adds(url, access->base);
 	buf_adds(url, p->path);
 	if (llm_header_add(h, "Content-Type: application/json") != 0 ||
@@ -319,6 +318,7 @@ ask_network(struct llm *l, struct ask *a, const struct llm_request *rq,
     const char *name, struct err *e)
 {
 	const struct llm_provider *p = a->s.provider;
+	const struct llm_access *access = access_of(l, p);
 	const void *tmp = a->s.tmp;
 	struct llm_headers *h = mem_new(tmp, struct llm_headers);
 	struct llm_sink *sink = a->s.sink;
@@ -326,7 +326,7 @@ ask_network(struct llm *l, struct ask *a, const struct llm_request *rq,
 
 	buf_init(&url, tmp, 2048);
 	buf_init(&body, tmp, BODY_MAX);
-	if (ask_prepare(access_of(l, p), p, rq, name, &url, &body, h) != 0)
+	if (!access || ask_prepare(access, p, rq, name, &url, &body, h) != 0)
 		return err_set(
 		    e, ERR_TOO_LARGE, "the conversation is too long to send");
 	buf_init(&a->body, tmp, l->o.response_max);

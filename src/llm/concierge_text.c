@@ -133,7 +133,7 @@ int
 sentences_pick(const char *text, const struct words *w, bool price_too,
     struct sentence *out, int max)
 {
-	int score[8], n = 0;
+	int score[8] = { 0 }, n = 0;
 	size_t at = 0;
 	struct sentence x;
 

@@ -267,7 +267,7 @@ words_found(const struct words *w, const char *text, size_t len)
 	bool seen[WORDS_MAX] = { false };
 	size_t at = 0, from, n;
 	int found = 0;
-	char word[WORD_SIZE];
+	char word[WORD_SIZE] = "";
 
 	while (found < w->n && next_word(text, len, &at, &from, &n)) {
 		lower(word, sizeof(word), text + from, n);

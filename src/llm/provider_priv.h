@@ -17,15 +17,16 @@ struct llm_access {
 };
 
 #define LLM_HEADERS 8
-#define LLM_HEADER_SIZE 1024
+#define LLM_HEADER_BYTES 1536
 
-/* Header lines of a request, with their places. */
+/* Header lines of a request, with their place. */
 struct llm_headers {
 	int n;
+	size_t used;
 	const char *line[LLM_HEADERS + 1];
-	char text[LLM_HEADERS][LLM_HEADER_SIZE];
+	char text[LLM_HEADER_BYTES];
 };
-/* A line that does not fit is left out and counted as a failure. */
+/* 0, or -1: no room, and the line is left out. */
 int llm_header_add(struct llm_headers *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -62,15 +62,17 @@ llm_header_add(struct llm_headers *h, const char *fmt, ...)
 	va_list ap;
 	int n;
 
+	size_t room = sizeof(h->text) - h->used;
+
 	if (h->n == LLM_HEADERS)
 		return -1;
 	va_start(ap, fmt);
-	n = vsnprintf(h->text[h->n], LLM_HEADER_SIZE, fmt, ap);
+	n = vsnprintf(h->text + h->used, room, fmt, ap);
 	va_end(ap);
-	if (n < 0 || n >= LLM_HEADER_SIZE)
+	if (n < 0 || (size_t)n >= room)
 		return -1;
-	h->line[h->n] = h->text[h->n];
-	h->n++;
+	h->line[h->n++] = h->text + h->used;
 	h->line[h->n] = NULL;
+	h->used += (size_t)n + 1;
 	return 0;
 }

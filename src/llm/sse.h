@@ -24,6 +24,6 @@ void sse_init(struct sse_parser *, const void *ctx, size_t max,
     int (*on_event)(void *, const char *event, const char *data, size_t len),
     void *arg);
 /* Feed bytes; 0, -1 when too long, else what on_event returned. */
-int sse_feed(struct sse_parser *, const char *p, size_t n);
+int sse_feed(struct sse_parser *, const char *s, size_t n);
 
 #endif

@@ -26,8 +26,7 @@ class FaultTest(unittest.TestCase):
 
     def use(self, model):
         self.rig.configure("sales/human_health", {
-            "model_override": model, "model_fallback": False,
-            "tools": {"product_search": {"enabled": False}}})
+            "model_override": model, "model_fallback": False})
 
     def stored(self, where):
         row = self.rig.sql("select row_to_json(t) from turns t where "
@@ -58,7 +57,7 @@ class FaultTest(unittest.TestCase):
             self.refused(f"{provider}:mock-stall", (504,), least=1, most=1)
             self.refused(f"{provider}:mock-stall-after-3", (504, 502),
                          least=0.8, most=1)
-            self.refused(f"{provider}:mock-drip-300", (504, 502), least=4,
+            self.refused(f"{provider}:mock-drip-100", (504, 502), least=4,
                          most=4)
 
     def test_refusals_and_garbage(self):
@@ -164,7 +163,7 @@ class FaultTest(unittest.TestCase):
                 t.start()
             for t in threads:
                 t.join()
-        wait_until(lambda: self.provider.stats()["open"] == 0 or None, 4,
+        wait_until(lambda: self.provider.stats()["answering"] == 0 or None, 4,
                    "upstream connections of hung-up readers are closed")
         self.assertLess(time.monotonic() - max(cut), 4)
         wait_until(lambda: self.stored("user_text = 'hang up' and status = "
@@ -201,7 +200,7 @@ class FaultTest(unittest.TestCase):
                   json.dumps({"message": "json hang up"}),
                   dict(self.rig.auth(), **{
                       "Content-Type": "application/json"}))
-        wait_until(lambda: self.provider.stats()["open"] > 0, 5, "it runs")
+        wait_until(lambda: self.provider.stats()["answering"] > 0, 5, "it runs")
         c.sock.close()
         row = wait_until(lambda: self.stored(
             "user_text = 'json hang up'"), 4, "stored as cancelled")

@@ -55,8 +55,7 @@ class ProcessTest(unittest.TestCase):
         self.rig.run("account", "set-limit", "acme-healthcare",
                      "requests_per_hour", "unlimited")
         self.rig.configure("sales/human_health", {
-            "model_override": "openai:mock-echo", "model_fallback": False,
-            "tools": {"product_search": {"enabled": False}}})
+            "model_override": "openai:mock-echo", "model_fallback": False})
 
     def tearDown(self):
         self.rig.close()
@@ -194,7 +193,7 @@ class ProcessTest(unittest.TestCase):
         threads = [threading.Thread(target=one) for _ in range(100)]
         for t in threads:
             t.start()
-        wait_until(lambda: self.provider.stats()["open"] >= 100, 15,
+        wait_until(lambda: self.provider.stats()["answering"] >= 100, 15,
                    "100 streams run")
         began = time.monotonic()
         code = rig.stop("switchboardd")

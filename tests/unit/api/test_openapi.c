@@ -176,7 +176,7 @@ test_operations(void **state)
 	    json_object_get(
 		json_object_get(
 		    get(get(doc, "paths",
-			    "/accounts/{slug}/agents/{type}/{name}/stream"),
+			    "/accounts/{slug}/agents/{agent_type}/{instance_name}/stream"),
 			"post", "responses"),
 		    "200"),
 		"content"),

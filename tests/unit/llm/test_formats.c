@@ -412,11 +412,11 @@ test_headers(void **state)
 	static char big[2000];
 
 	(void)state;
-	h.n = 0;
+	memset(&h, 0, sizeof(h));
 	assert_int_equal(llm_openai.headers(&a, &h), 0);
 	assert_string_equal(h.line[0], "Authorization: Bearer sk-1");
 	assert_null(h.line[1]);
-	h.n = 0;
+	memset(&h, 0, sizeof(h));
 	assert_int_equal(llm_openai.headers(&none, &h), 0);
 	assert_int_equal(h.n, 0);
 	assert_int_equal(llm_anthropic.headers(&a, &h), 0);
@@ -425,7 +425,7 @@ test_headers(void **state)
 	/* A key too long for its place is refused, not cut. */
 	memset(big, 'k', sizeof(big) - 1);
 	a.key = big;
-	h.n = 0;
+	memset(&h, 0, sizeof(h));
 	assert_int_equal(llm_openai.headers(&a, &h), -1);
 }
 

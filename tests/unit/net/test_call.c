@@ -810,7 +810,7 @@ test_wake_any_time(void **state)
 {
 	struct server *s = server_start(serve_ok, NULL);
 	struct net *cold = net_new(0); /* handles die after each call */
-	struct waker k = { 0 };
+	struct waker k = { .wait = NULL };
 	struct got g;
 	struct net_reply r;
 	struct err e;
