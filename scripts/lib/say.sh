@@ -2,7 +2,7 @@
 #
 #	STEPS=9
 #	step "building"; do_it; ok
-#	step "..."; ok "unchanged"
+#	step "..."; same "unchanged"		nothing was to do
 #	die "what failed" "what to do" [LOG]	last lines of LOG, exit 1
 # shellcheck shell=bash
 
@@ -18,14 +18,22 @@ step() {
 	printf '[%d/%d] %s ... ' "$STEP" "$STEPS" "$1"
 }
 
-# ok [REMARK]: the step is done; its time is told when it took any.
+# Set once a step has done something.
+WORKED=
+
+# same REMARK: the step found all as it should be.
+same() {
+	STEP_OPEN=
+	printf '%s\n' "$1"
+}
+
+# ok: the step has done its work; its time is told when it took any.
 ok() {
 	local took=$((SECONDS - STEP_BEGAN))
 
 	STEP_OPEN=
-	if [ $# -gt 0 ]; then
-		printf '%s\n' "$1"
-	elif [ "$took" -gt 0 ]; then
+	WORKED=1
+	if [ "$took" -gt 0 ]; then
 		printf 'ok (%d s)\n' "$took"
 	else
 		printf 'ok\n'

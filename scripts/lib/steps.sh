@@ -14,7 +14,7 @@ step_packages() {
 	# shellcheck disable=SC2086	# lists of words
 	missing=$(packages_missing $PACKAGES_BUILD $PACKAGES_RUN)
 	if [ -z "$missing" ]; then
-		ok "all there"
+		same "all there"
 	elif ! command -v apt-get >/dev/null; then
 		die "missing: $missing" \
 			"this script installs packages on Debian 12 and 13 only; install them with your system's own means"
@@ -62,7 +62,7 @@ step_place() {
 	raise_limits
 	place_run
 	place_settings
-	ok "$DIR"
+	same "$DIR"
 }
 
 # A stream takes descriptors in server and web server; only root may raise the
@@ -229,7 +229,7 @@ step_build() {
 	step "building"
 	hash=$(source_hash)
 	if [ "$(stamp built)" = "$hash" ] && [ -x app/bin/switchboardd ]; then
-		ok "unchanged"
+		same "unchanged"
 		return
 	fi
 	copy_sources || die "the sources could not be copied to $DIR/src" \
@@ -292,7 +292,7 @@ step_postgres() {
 				"install postgresql-$(cat pg/PG_VERSION), or upgrade the cluster with pg_upgrade"
 	fi
 	if pid_postgres >/dev/null; then
-		ok "runs already"
+		same "runs already"
 		return
 	fi
 	write_pg_conf
@@ -386,7 +386,7 @@ step_database() {
 	if [ -n "$any" ]; then
 		ok
 	else
-		ok "unchanged"
+		same "unchanged"
 	fi
 }
 
@@ -415,7 +415,7 @@ step_demo() {
 	if [ "$(stamp demo)" = "$(stamp built)$what" ] && [ -s quickstart.env ] &&
 		[ -s etc/secrets.env ]; then
 		write_env
-		ok "unchanged"
+		same "unchanged"
 		return
 	fi
 	sb "$log" demo load --secrets "$DIR/etc/secrets.env" ${what:+"$what"} ||
@@ -423,7 +423,7 @@ step_demo() {
 	write_env
 	set_stamp demo "$(stamp built)$what"
 	if [ -n "$what" ]; then
-		ok "left out"
+		same "left out"
 	else
 		ok
 	fi
@@ -468,7 +468,7 @@ step_server() {
 	want=$(server_stamp)
 	if pid=$(pid_server); then
 		if [ "$(stamp started)" = "$want" ]; then
-			ok "runs already"
+			same "runs already"
 			return
 		fi
 		kill -TERM "$pid"
@@ -510,7 +510,7 @@ step_web() {
 	fi
 	if pid=$(pid_web); then
 		if [ -z "$changed" ]; then
-			ok "runs already"
+			same "runs already"
 			return
 		fi
 		kill -QUIT "$pid"
@@ -601,17 +601,23 @@ key the built-in concierge answers."
 	die "all is running, but the question was not answered (status $1): $2" "$more"
 }
 
-# One real question through web server, worker, agent and model.
+# One real question through web server, worker, agent and model; not again
+# when it was answered and nothing has changed since.
 step_turn() {
-	local url question key answer status
+	local url question key answer status answered=$DIR/etc/answered
 
 	step "a first question"
+	if [ -z "$WORKED" ] && [ -e "$answered" ]; then
+		same "answered before; all is running and unchanged"
+		return
+	fi
+	rm -f "$answered"
 	wait_ready ||
 		die "the server is not ready: $(web -m 5 "http://127.0.0.1:$PORT/readyz" 2>&1)" \
 			"see $DIR/log/switchboard.log" "$DIR/log/switchboard.log"
 	key=$(value_of quickstart.env SB_API_KEY)
 	if [ -z "$key" ]; then
-		ok "no demo account to ask; the server is ready"
+		same "no demo account to ask; the server is ready"
 		return
 	fi
 	url=http://127.0.0.1:$PORT/accounts/$(value_of quickstart.env SB_ACCOUNT)/chat/sales/human_health
@@ -623,6 +629,7 @@ step_turn() {
 	status=${answer##*$'\n'}
 	answer=${answer%$'\n'*}
 	[ "$status" = 200 ] || turn_failed "${status:-none}" "$answer"
+	: >"$answered"
 	ok
 	printf '\n  Q: %s\n  A: %s\n  (%s)\n' "$question" \
 		"$(json_text "$answer" reply | sed '2,$s/^/     /')" \

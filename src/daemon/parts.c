@@ -13,6 +13,7 @@
 #include "auth/session_key.h"
 #include "chat/live.h"
 #include "chat/store.h"
+#include "chat/used.h"
 #include "conf/conf.h"
 #include "crypto/hash.h"
 #include "daemon/keep.h"
@@ -38,6 +39,15 @@
 #define BODY_DRAIN (4 << 20)
 /* What a turn may take beyond its model: to be stored and told. */
 #define TURN_MARGIN_MS 5000
+#define USED_EVERY (60 * CLOCK_S)
+
+/* A second, direct address means that the first one leads to a pooler. */
+static bool
+behind_pooler(const struct conf *c)
+{
+	return c->database_direct_url[0] != '\0' &&
+	       strcmp(c->database_direct_url, c->database_url) != 0;
+}
 
 static const struct db_opts *
 db_options(const struct parts *p, struct db_opts *o)
@@ -52,7 +62,8 @@ db_options(const struct parts *p, struct db_opts *o)
 		.wait_ms = (int)c->database_wait,
 		.connect_ms = (int)c->database_connect_timeout,
 		.statement_ms = (int)c->database_statement_timeout,
-		.prepared = c->database_prepared };
+		.prepared = c->database_prepared,
+		.pooler = behind_pooler(c) };
 	return o;
 }
 
@@ -83,7 +94,9 @@ build_writer(struct parts *p)
 	struct writer_opts o = { .conninfo = c->database_url,
 		.queue_max = (unsigned)c->writer_queue,
 		.batch_max = (unsigned)c->writer_batch,
-		.timeout_ms = (int)c->database_statement_timeout };
+		.timeout_ms = (int)c->database_statement_timeout,
+		.prepared = c->database_prepared,
+		.pooler = behind_pooler(c) };
 
 	o.dead_letter_file =
 	    mem_printf(p->app.accounts, "%s/dead-letters.jsonl", c->state_dir);
@@ -283,14 +296,26 @@ parts_open(struct parts *p, struct err *e)
 	return 0;
 }
 
-void
-parts_refresh(struct parts *p)
+/* last_used_at, once a minute. */
+static void
+flush_used(struct parts *p)
+{
+	struct err e = { 0 };
+
+	if (clock_mono() - p->used_flushed < USED_EVERY)
+		return;
+	p->used_flushed = clock_mono();
+	if (chat_used_flush(p->db, clock_mono() + 2 * CLOCK_S, &e) != 0)
+		log_event(LOG_WARN, "last_used_lost", "error", e.text, NULL);
+}
+
+static void
+refresh_prices(struct parts *p)
 {
 	uint64_t platform = epoch_get(0), general = epoch_general();
 	struct err e = { 0 };
 
-	if (p->process->kind != PROC_CHAT ||
-	    (platform == p->platform && general == p->general))
+	if (platform == p->platform && general == p->general)
 		return;
 	if (store_prices(p->db, clock_mono() + 2 * CLOCK_S, &e) != 0) {
 		log_event(LOG_WARN, "prices_not_read", "error", e.text, NULL);
@@ -298,6 +323,15 @@ parts_refresh(struct parts *p)
 	}
 	p->platform = platform;
 	p->general = general;
+}
+
+void
+parts_refresh(struct parts *p)
+{
+	if (p->process->kind != PROC_CHAT)
+		return;
+	refresh_prices(p);
+	flush_used(p);
 }
 
 void

@@ -26,6 +26,7 @@ struct parts {
 	struct llm *llm;
 	struct catalog *catalog;
 	struct lru_stats seen; /* of the catalog, as last told to metrics */
+	int64_t used_flushed;
 	uint64_t platform, general; /* epochs at which the prices were read */
 	/* Until the schema is known to be the right one, requests are refused.
 	 */

@@ -192,7 +192,7 @@ run_limit(const struct run *x, const char **what)
 static void
 check_reader(struct run *x)
 {
-	if (!x->watch)
+	if (!x->watch || x->enough_at)
 		return;
 	int gone = net_peer_gone(x->c->gone_fd);
 	if (gone > 0)
@@ -209,9 +209,10 @@ run_check(struct run *x, int64_t now)
 	const char *what;
 	int64_t at;
 
-	if (c->cancel && atomic_load(c->cancel))
+	/* What came is enough: nobody can stop it any more. */
+	if (c->cancel && !x->enough_at && atomic_load(c->cancel))
 		run_end(x, NET_CANCELLED);
-	if (c->on_beat && c->beat_ms > 0 && !x->ended &&
+	if (c->on_beat && c->beat_ms > 0 && !x->ended && !x->enough_at &&
 	    now >= x->beat_at + c->beat_ms * CLOCK_MS) {
 		x->beat_at = now;
 		if (c->on_beat(c->arg) != 0 && !c->ignore_gone)
@@ -235,11 +236,11 @@ line_wait(struct run *x, int64_t now)
 	int64_t at = now + SLEEP_MAX_MS * CLOCK_MS;
 
 	min_at(&at, run_limit(x, &what));
-	if (x->c->on_beat)
+	if (x->c->on_beat && !x->enough_at)
 		min_at(&at, after_ms(x->beat_at, x->c->beat_ms));
 	int ms = clock_left_ms(at, SLEEP_MAX_MS);
-	if (curl_multi_poll(
-		x->line->multi, &extra, x->watch ? 1 : 0, ms, NULL) != CURLM_OK)
+	if (curl_multi_poll(x->line->multi, &extra,
+		x->watch && !x->enough_at ? 1 : 0, ms, NULL) != CURLM_OK)
 		run_end(x, NET_BROKEN);
 	if (extra.revents)
 		check_reader(x);

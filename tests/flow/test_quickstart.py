@@ -120,6 +120,12 @@ class QuickstartTest(unittest.TestCase):
         self.assertEqual(self.quick("status", "--dir", one, "--port",
                                     str(port)).returncode, 0)
 
+        again = subprocess.run(
+            ["psql", "-XAtq", env["SB_DATABASE_URL"], "-c",
+             "select count(*) from turns"], stdout=subprocess.PIPE,
+            text=True, check=True).stdout.split()
+        self.assertEqual(again, [count])
+
         # A second instance beside it, in a directory with a long name.
         two = os.path.join(self.top, "t" * 60, "two")
         os.makedirs(os.path.dirname(two))

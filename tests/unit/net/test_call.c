@@ -923,13 +923,22 @@ test_body_stops(void **state)
 	assert_int_equal(net_call(net, &c, &r, &e), -1);
 	assert_int_equal(r.end, NET_STOPPED);
 	assert_int_equal(g.n, 1);
-	/* Enough: what follows is not wanted, and a late end not waited for */
+	/* Enough: what follows is not wanted, a late end is not waited for,
+	 * and a reader who leaves meanwhile has had all of it. */
+	int sv[2];
+	socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+	struct hang h = { .fd = sv[1], .ms = 20 };
+	pthread_t t;
+	pthread_create(&t, NULL, hang_up, &h);
+	c.gone_fd = sv[0];
 	g.n = 0;
 	g.body_rc = NET_ENOUGH;
 	assert_true(timed(net, &c, &r, &e, &rc) < 100 + SLACK_MS);
 	assert_int_equal(rc, 0);
 	assert_int_equal(r.end, NET_OK);
 	assert_int_equal(g.n, 1);
+	pthread_join(t, NULL);
+	close(sv[0]);
 	server_stop(s);
 	/* Enough, and the end comes at once: the connection is kept. */
 	s = server_start(serve_ok, NULL);
