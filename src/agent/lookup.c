@@ -190,7 +190,7 @@ limit_of(const struct agent_spec *spec, const char *name)
 }
 
 /* What the model wrote, checked; *why says what is wrong with it. */
-static bool
+static void
 read_arguments(
     const json_t *args, const char **query, int *limit, const char **why)
 {
@@ -199,7 +199,7 @@ read_arguments(
 
 	if (!json_is_object(args)) {
 		*why = "the arguments must be a JSON object";
-		return false;
+		return;
 	}
 	*query = NULL;
 	json_object_foreach((json_t *)args, name, value)
@@ -211,7 +211,7 @@ read_arguments(
 			if (!*query || n == 0 || n > QUERY_MAX) {
 				*why = "query must be a string of 1 to 1000 "
 				       "bytes";
-				return false;
+				return;
 			}
 		} else if (strcmp(name, "max_results") == 0) {
 			json_int_t n = json_integer_value(value);
@@ -220,18 +220,17 @@ read_arguments(
 			    n > LOOKUP_RESULTS) {
 				*why = "max_results must be an integer from 1 "
 				       "to 20";
-				return false;
+				return;
 			}
 			*limit = (int)n;
 		} else {
 			*why = "there are no arguments but query and "
 			       "max_results";
-			return false;
+			return;
 		}
 	}
 	if (!*query)
 		*why = "query is missing";
-	return *query != NULL;
 }
 
 static void
@@ -248,21 +247,24 @@ lookup_call(struct lookup *l, const char *tool, const char *arguments,
     struct buf *out, char summary[160])
 {
 	int place[LOOKUP_RESULTS], n, limit = limit_of(l->spec, tool);
-	const char *query, *why = NULL;
+	const struct tool *t = tool_find(tool);
+	const char *query = NULL, *why = NULL;
 	json_auto_t *args = NULL;
 	struct err e = { 0 };
 
 	if (json_parse(arguments, strlen(arguments),
 		&(struct json_limits){ 8, 100 }, &args, &e) < 0)
 		why = e.text;
-	else if (!read_arguments(args, &query, &limit, &why))
-		query = NULL;
+	else
+		read_arguments(args, &query, &limit, &why);
+	if (!t)
+		why = "there is no such tool";
 	if (why) {
 		buf_addf(out, "Error: %s.", why);
 		snprintf(summary, 160, "bad arguments: %.120s", why);
 		return false;
 	}
-	n = search(l, query, tool_find(tool)->kind, limit, place, &e);
+	n = search(l, query, t->kind, limit, place, &e);
 	if (n < 0) {
 		buf_adds(out, "Error: the search is not available now.");
 		snprintf(summary, 160, "search not available");

@@ -91,17 +91,31 @@ problem_status(const struct err *e)
 	return p != NULL ? p->status : find(usual_name(e->code))->status;
 }
 
+/*
+ * What of ${e} the reader is told.  The text of our own faults, and of a part
+ * that is away, names hosts and paths: it goes to the log.
+ */
+static const char *
+shown(const struct err *e)
+{
+	if (strcmp(usual_name(e->code), "internal") == 0) {
+		log_event(LOG_ERROR, "internal_error", "error", e->text, NULL);
+		return "internal error";
+	}
+	if (e->code == ERR_UNAVAILABLE && e->kind == NULL) {
+		log_event(LOG_WARN, "unavailable", "error", e->text, NULL);
+		return "a part that this request needs is down or full";
+	}
+	return e->text;
+}
+
 json_t *
 problem_json(const struct http_req *req, const struct err *e)
 {
 	const char *name = name_of(e), *usual = usual_name(e->code);
 	const struct problem *p = find(name);
-	const char *detail = e->text;
+	const char *detail = shown(e);
 
-	if (strcmp(usual, "internal") == 0) {
-		log_event(LOG_ERROR, "internal_error", "error", e->text, NULL);
-		detail = "internal error";
-	}
 	if (p == NULL)
 		p = find(usual);
 	/* a text cut at its end may be cut inside a character */

@@ -108,7 +108,7 @@ out_list(struct cli *c, json_t *data, const struct out_col *cols)
 
 	if (c->json)
 		return print_json(json_pack("{s:o}", "data", data));
-	while (cols[ncols].key != NULL && ncols < COLS_MAX)
+	while (ncols < COLS_MAX && cols[ncols].key != NULL)
 		ncols++;
 	cells = mem_array(c->ctx, char *, (nrows + 1) * (size_t)ncols);
 	for (int k = 0; k < ncols; k++) {

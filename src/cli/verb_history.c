@@ -135,7 +135,8 @@ add_turn(struct day *d, const struct uuid *session, int64_t at)
 		luck == 0 ? "" : talks[talk].reply, "input_tokens",
 		(json_int_t)input, "output_tokens", (json_int_t)output,
 		/* as if at 2.50 and 10 dollars a million */
-		"cost_nano_usd", (json_int_t)(input * 2500 + output * 10000),
+		"cost_nano_usd",
+		(json_int_t)input * 2500 + (json_int_t)output * 10000,
 		"latency_ms", (json_int_t)latency, "started_at",
 		time_json(at)));
 	mem_free(name);

@@ -37,6 +37,8 @@ amount(struct cli *c, const char *option, const char *fallback,
 
 	if (text == NULL)
 		text = fallback;
+	if (text == NULL)
+		return cli_misuse(c, e, "--%s is missing", option);
 	whole = strspn(text, "0123456789");
 	if (text[whole] == '.')
 		part = strspn(text + whole + 1, "0123456789");

@@ -88,6 +88,8 @@ writer_has_room(struct writer *w)
 static void
 enqueue(struct writer *w, struct piece *p)
 {
+	bool wake;
+
 	p->next = NULL;
 	pthread_mutex_lock(&w->lock);
 	*w->last = p;
@@ -95,9 +97,12 @@ enqueue(struct writer *w, struct piece *p)
 	w->queued++;
 	w->bytes += p->cells.len;
 	metric_set(M_WRITER_QUEUE, w->queued);
-	if (w->idle)
-		pthread_cond_signal(&w->wake);
+	wake = w->idle;
+	w->idle = false; /* one call is enough */
 	pthread_mutex_unlock(&w->lock);
+	/* Without the lock, which the writer would only wait for. */
+	if (wake)
+		pthread_cond_signal(&w->wake);
 }
 
 int

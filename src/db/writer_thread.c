@@ -244,9 +244,10 @@ take(struct writer *w, size_t *bytes)
 
 	*bytes = 0;
 	pthread_mutex_lock(&w->lock);
-	w->idle = true;
-	while (w->first == NULL && !w->stop)
+	while (w->first == NULL && !w->stop) {
+		w->idle = true;
 		pthread_cond_wait(&w->wake, &w->lock);
+	}
 	w->idle = false;
 	while (w->first != NULL && n < w->batch_max &&
 	       (n == 0 || *bytes + w->first->cells.len <= BATCH_BYTES_MAX)) {

@@ -87,7 +87,7 @@ drain(struct http_body *b, size_t seen, struct err *e)
 static int
 refuse(struct http_body *b, size_t seen, size_t max, struct err *e)
 {
-	struct err why;
+	struct err why = { 0 };
 
 	err_set(&why, ERR_TOO_LARGE,
 	    "the request's body is larger than %zu bytes", max);

@@ -147,8 +147,8 @@ test_passes(void **state)
 	assert_int_equal(doubles.guard_done_calls, 1);
 	/* one line, with what it may hold */
 	assert_non_null(strstr(logged(), "\"event\":\"request\""));
-	assert_non_null(strstr(
-	    logged(), "\"route\":\"/accounts/{slug}/chat/{agent_type}/{instance_name}\""));
+	assert_non_null(strstr(logged(), "\"route\":\"/accounts/{slug}/chat/"
+					 "{agent_type}/{instance_name}\""));
 	assert_non_null(strstr(logged(), "my-id.0_1"));
 	assert_non_null(strstr(logged(), "0af7651916cd43dd8448eb211c80319c"));
 	assert_non_null(strstr(logged(), "ab000000-"));

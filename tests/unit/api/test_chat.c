@@ -143,8 +143,7 @@ static void
 post(handler *h, const char *body)
 {
 	static const struct http_param vars[] = { { "slug", "acme" },
-		{ "agent_type", "sales" },
-		{ "instance_name", "one" } };
+		{ "agent_type", "sales" }, { "instance_name", "one" } };
 	char length[40];
 	const char *const env[] = { "REQUEST_METHOD=POST", "REQUEST_URI=/x",
 		"CONTENT_TYPE=application/json", length, NULL };

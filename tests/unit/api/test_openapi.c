@@ -174,10 +174,10 @@ test_operations(void **state)
 	}
 	assert_non_null(json_object_get(
 	    json_object_get(
-		json_object_get(
-		    get(get(doc, "paths",
-			    "/accounts/{slug}/agents/{agent_type}/{instance_name}/stream"),
-			"post", "responses"),
+		json_object_get(get(get(doc, "paths",
+					"/accounts/{slug}/agents/{agent_type}/"
+					"{instance_name}/stream"),
+				    "post", "responses"),
 		    "200"),
 		"content"),
 	    "text/event-stream"));
