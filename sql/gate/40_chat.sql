@@ -1,4 +1,8 @@
 -- needs: SELECT, UPDATE (last_used_at) ON control.agent_instances
+-- needs: SELECT ON data.products
+-- needs: SELECT ON data.documents
+-- needs: SELECT ON data.chunks
+
 -- When agent instances were last used: told by workers once a minute, for
 -- instances of several accounts at once.  Moves forward only, and at most once
 -- a minute whatever the number of workers.
@@ -15,3 +19,85 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION gate.agents_used(uuid[], uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.agents_used(uuid[], uuid[]) TO sb_chat;
+
+-- Full-text search of what the transaction's account sells and has written; its
+-- account comes from the transaction alone, and without one there is nothing.
+-- It is a function of the gate since row security would keep a caller's query
+-- from the text indexes: a match might, for all PostgreSQL knows, tell about
+-- rows that are filtered out.
+--
+-- The words become lexemes joined by "or", since a question in full sentences
+-- seldom finds all its words in one passage; what was found is then weighed by
+-- how many of its distinct lexemes a passage holds.  A passage counts when it
+-- holds a word of the question in its title and at least 30 % of all, or 60 %
+-- of all wherever; beyond eight words a question is long-winded rather than
+-- precise and is measured as if it had eight.  A passage with not much more
+-- than half of the best one's score is left out.  So "what is the weather"
+-- finds nothing in a catalogue that mentions it nowhere, and "blood pressure
+-- monitor" does not list every other monitor.
+--
+-- Most sentences of a talk find nothing: that is asked first, and is cheap.
+CREATE OR REPLACE FUNCTION gate.knowledge_search(p_agent uuid, p_words text,
+	p_limit integer, p_kind text)
+RETURNS TABLE (kind text, id uuid, title text, url text, body text,
+	score double precision)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = control, data, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	account uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+	lex text[] := tsvector_to_array(to_tsvector('english', p_words));
+	most double precision := least(cardinality(lex), 8);
+	query tsquery;
+BEGIN
+	query := (SELECT string_agg('''' || replace(replace(l, '\', '\\'),
+		'''', '''''') || '''', ' | ')::tsquery FROM unnest(lex) l);
+	IF account IS NULL OR query IS NULL THEN
+		RETURN;
+	END IF;
+	IF NOT EXISTS (SELECT FROM products p
+			WHERE p.account_id = account AND p.search @@ query)
+		AND NOT EXISTS (SELECT FROM chunks c
+			WHERE c.account_id = account AND c.search @@ query) THEN
+		RETURN;
+	END IF;
+	RETURN QUERY WITH found AS (
+		(SELECT 'product' AS kind, p.id, p.name AS title, p.url,
+			concat_ws(' ', p.description, 'SKU: ' || p.sku || '.',
+				'Price: ' || p.price_text || '.') AS body,
+			p.search, ts_rank(p.search, query) AS rank
+		FROM products p WHERE p.account_id = account
+			AND coalesce(p_kind, 'product') = 'product'
+			AND (p.agent_instance_id IS NULL OR p.agent_instance_id = p_agent)
+			AND p.search @@ query
+		ORDER BY rank DESC, p.id LIMIT 50)
+		UNION ALL
+		(SELECT 'document', c.document_id, c.title, d.url, c.body, c.search,
+			ts_rank(c.search, query) AS rank
+		FROM chunks c JOIN documents d
+			ON d.account_id = c.account_id AND d.id = c.document_id
+		WHERE c.account_id = account AND d.account_id = account
+			AND coalesce(p_kind, 'document') = 'document'
+			AND (d.agent_instance_id IS NULL OR d.agent_instance_id = p_agent)
+			AND c.search @@ query
+		ORDER BY rank DESC, c.id LIMIT 50)),
+	counted AS MATERIALIZED (SELECT f.*,
+		(SELECT count(*) FROM unnest(lex) l
+			WHERE l = ANY (tsvector_to_array(f.search)))::float8 AS held,
+		(SELECT count(*) FROM unnest(lex) l WHERE l =
+			ANY (tsvector_to_array(ts_filter(f.search, '{a}'))))::float8
+			AS titled
+		FROM found f),
+	scored AS (SELECT c.*,
+		(0.6 * least(c.held, most) + 0.4 * least(c.titled, most)) / most
+			+ 0.01 * c.rank AS score
+		FROM counted c WHERE c.held >= 0.6 * most
+			OR (c.titled > 0 AND c.held >= 0.3 * most))
+	SELECT s.kind, s.id, s.title, s.url, s.body, s.score
+	FROM (SELECT scored.*, max(scored.score) OVER () AS best FROM scored) s
+	WHERE s.score > 0.55 * s.best
+	ORDER BY s.score DESC, s.kind DESC, s.id LIMIT p_limit;
+END $$;
+REVOKE ALL ON FUNCTION gate.knowledge_search(uuid, text, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.knowledge_search(uuid, text, integer, text) TO sb_chat;

@@ -18,6 +18,7 @@
 #include "api/reply.h"
 #include "auth/key.h"
 #include "chat/turn.h"
+#include "http/address.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/sse.h"
@@ -305,19 +306,20 @@ static void
 serve(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who, bool stream)
 {
-	char traceparent[TRACE_PARENT_SIZE];
+	char traceparent[TRACE_PARENT_SIZE], client[ADDRESS_CLIENT_TEXT];
 	json_auto_t *body = NULL;
 	bool wanted = false;
 	struct chat_ask ask = { .key = who->key,
 		.slug = http_var(req, "slug"),
 		.agent_type = http_var(req, "agent_type"),
 		.agent_name = http_var(req, "instance_name"),
-		.client_address = req->client_address,
+		.client_address = client,
 		.request_id = req->request_id,
 		.trace_id = req->trace.trace_id };
 
 	if (read_ask(app, req, resp, who, &body, &ask, &wanted) < 0)
 		return;
+	address_client(req->client_address, client);
 	trace_parent(&req->trace, traceparent);
 	ask.traceparent = traceparent;
 	ask.stream = stream || wanted;

@@ -159,15 +159,8 @@ set_up_database(PGconn *pg, const char *db, const void *ctx, struct err *e)
 	return session_exec(pg, b.data, "settings", e);
 }
 
-/*
- * Inside the new database.  Under row security an operator may use an index
- * only if it is known to tell nothing about rows that are filtered out; that
- * full-text matching raises no error and keeps no trace is what we vouch for,
- * since without it the search indexes would never be used.
- */
-static const char sql_inside[] =
-    "REVOKE ALL ON SCHEMA public FROM PUBLIC;"
-    "ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF";
+/* Inside the new database. */
+static const char sql_inside[] = "REVOKE ALL ON SCHEMA public FROM PUBLIC";
 
 static int
 set_up_inside(const struct conn_opts *super, struct err *e)

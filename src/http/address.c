@@ -6,6 +6,7 @@
 #include "http/address.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "http/request.h"
@@ -86,6 +87,21 @@ address_format(const struct address *a, char out[ADDRESS_TEXT])
 		inet_ntop(AF_INET, a->b + 12, out, ADDRESS_TEXT);
 	else
 		inet_ntop(AF_INET6, a->b, out, ADDRESS_TEXT);
+}
+
+void
+address_client(const char *text, char out[ADDRESS_CLIENT_TEXT])
+{
+	struct address a;
+
+	if (!address_parse(text, strlen(text), &a) ||
+	    memcmp(a.b, v4_prefix, sizeof(v4_prefix)) == 0) {
+		snprintf(out, ADDRESS_CLIENT_TEXT, "%s", text);
+		return;
+	}
+	memset(a.b + 8, 0, 8);
+	address_format(&a, out);
+	snprintf(out + strlen(out), ADDRESS_CLIENT_TEXT - strlen(out), "/64");
 }
 
 bool

@@ -16,6 +16,13 @@ bool address_parse(const char *s, size_t n, struct address *out);
 #define ADDRESS_TEXT 46
 /* The usual spelling; IPv4 where it is one. */
 void address_format(const struct address *, char out[ADDRESS_TEXT]);
+/*
+ * What counts as one client where limits go by address: ${text} as it is for
+ * IPv4 and for what is no address, the first 64 bits for IPv6, since one
+ * subscriber has them all to himself.
+ */
+#define ADDRESS_CLIENT_TEXT (ADDRESS_TEXT + 4)
+void address_client(const char *text, char out[ADDRESS_CLIENT_TEXT]);
 /* Is it in "10.0.0.0/8" or equal to "10.0.0.1"?  False for a bad network. */
 bool address_in_network(const struct address *, const char *network);
 

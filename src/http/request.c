@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http/form.h"
 #include "http/http_priv.h"
@@ -83,6 +84,31 @@ http_param(const struct http_req *req, const char *name)
 	return NULL;
 }
 
+/*
+ * The one escape that is taken: clients escape the ":" that a session key may
+ * hold, and no literal segment of a route has one.  Whatever else is escaped
+ * matches nothing.
+ */
+static const char *
+with_colons(const void *ctx, const char *path)
+{
+	char *out, *to;
+
+	if (strchr(path, '%') == NULL)
+		return path;
+	out = to = mem_strdup(ctx, path);
+	for (; *path != '\0'; path++) {
+		if (strncasecmp(path, "%3a", 3) == 0) {
+			*to++ = ':';
+			path += 2;
+		} else {
+			*to++ = *path;
+		}
+	}
+	*to = '\0';
+	return out;
+}
+
 /* Path and query as sent; a query that another layer decoded is not used. */
 static void
 take_uri(struct http_req *req)
@@ -97,10 +123,11 @@ take_uri(struct http_req *req)
 	}
 	mark = strchr(uri, '?');
 	if (mark == NULL) {
-		req->path = uri;
+		req->path = with_colons(req->ctx, uri);
 		return;
 	}
-	req->path = mem_strndup(req->ctx, uri, (size_t)(mark - uri));
+	req->path = with_colons(
+	    req->ctx, mem_strndup(req->ctx, uri, (size_t)(mark - uri)));
 	req->query = mark + 1;
 }
 

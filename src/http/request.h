@@ -21,10 +21,9 @@ struct http_param {
 struct http_req {
 	void *ctx; /* the request's memory; freed by the server at its end */
 	const char *method;
-	const char *path;  /* as sent, before decoding: no %-escapes are
-	                      accepted in segments that routes match, see
-	                      router.h */
-	const char *query; /* raw, "" when none */
+	const char *path;           /* as sent, but %3A is ":"; any other escape
+	                               matches no route, see router.h */
+	const char *query;          /* raw, "" when none */
 	const char *client_address; /* after trusted_proxies */
 	const char *scheme, *host;
 	char request_id[65];

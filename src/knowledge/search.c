@@ -45,12 +45,15 @@ knowledge_search(struct db_pool *db, const struct uuid *account,
 	id_format(agent, agent_text);
 	snprintf(limit_text, sizeof(limit_text), "%d", limit);
 
-	struct db_call call = { .param = { account_text, agent_text } };
-	call.nparams = 2;
+	struct db_call call = { .nparams = 0 };
+
 	if (words.overview) {
 		call.stmt = &knowledge_stmt_overview;
+		call.param[call.nparams++] = account_text;
+		call.param[call.nparams++] = agent_text;
 	} else {
 		call.stmt = &knowledge_stmt_search;
+		call.param[call.nparams++] = agent_text;
 		call.param[call.nparams++] = words.text;
 	}
 	call.param[call.nparams++] = limit_text;

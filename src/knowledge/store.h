@@ -5,10 +5,10 @@
 #include "db/db.h"
 
 /* Both return kind, id, title, url, text, score. */
-extern const struct db_stmt knowledge_stmt_search;   /* $1 account, $2 agent,
-                                                        $3 words, $4 limit,
-                                                        $5 kind or null */
-extern const struct db_stmt knowledge_stmt_overview; /* $1, $2, $3 limit,
-                                                        $4 kind */
+extern const struct db_stmt knowledge_stmt_search;   /* $1 agent, $2 words,
+                                                        $3 limit, $4 kind or
+                                                        null */
+extern const struct db_stmt knowledge_stmt_overview; /* $1 account, $2 agent,
+                                                        $3 limit, $4 kind */
 
 #endif

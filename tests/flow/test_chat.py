@@ -265,6 +265,7 @@ class ChatTest(unittest.TestCase):
         key = "page:" + uuid.uuid4().hex
         for i in range(3):
             self.rig.chat(message=f"message {i}", session_key=key)
+        key = key.replace(":", "%3A")  # as clients escape it
         seen, after = [], None
         while True:
             page = self.rig.get(

@@ -49,6 +49,23 @@ test_parse(void **state)
 }
 
 static void
+test_as_one_client(void **state)
+{
+	static const char *const rows[][2] = { { "192.0.2.1", "192.0.2.1" },
+		{ "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64" },
+		{ "2001:db8:1:2::9", "2001:db8:1:2::/64" },
+		{ "2001:db8:1:3::9", "2001:db8:1:3::/64" },
+		{ "::ffff:192.0.2.1", "::ffff:192.0.2.1" }, { "", "" } };
+	char text[ADDRESS_CLIENT_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		address_client(rows[i][0], text);
+		assert_string_equal(text, rows[i][1]);
+	}
+}
+
+static void
 test_networks(void **state)
 {
 	static const struct {
@@ -148,6 +165,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_as_one_client),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_client),
 	};
