@@ -36,13 +36,16 @@ GRANT EXECUTE ON FUNCTION gate.agents_used(uuid[], uuid[]) TO sb_chat;
 -- finds nothing in a catalogue that mentions it nowhere, and "blood pressure
 -- monitor" does not list every other monitor.
 --
--- Most sentences of a talk find nothing: that is asked first, and is cheap.
+-- Most accounts have a few hundred passages: reading them by account is fast,
+-- needs no planning, and most sentences of a talk find nothing, which is asked
+-- first.  For a large one the planner has to see account and words each time,
+-- to choose between the two indexes.
 CREATE OR REPLACE FUNCTION gate.knowledge_search(p_agent uuid, p_words text,
 	p_limit integer, p_kind text)
 RETURNS TABLE (kind text, id uuid, title text, url text, body text,
 	score double precision)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = control, data, pg_temp
+SET search_path = control, data, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -50,13 +53,19 @@ DECLARE
 	lex text[] := tsvector_to_array(to_tsvector('english', p_words));
 	most double precision := least(cardinality(lex), 8);
 	query tsquery;
+	few CONSTANT bigint := 300;
 BEGIN
 	query := (SELECT string_agg('''' || replace(replace(l, '\', '\\'),
 		'''', '''''') || '''', ' | ')::tsquery FROM unnest(lex) l);
 	IF account IS NULL OR query IS NULL THEN
 		RETURN;
 	END IF;
-	IF NOT EXISTS (SELECT FROM products p
+	IF (SELECT count(*) FROM (SELECT FROM products p
+			WHERE p.account_id = account LIMIT few) x) = few
+		OR (SELECT count(*) FROM (SELECT FROM chunks c
+			WHERE c.account_id = account LIMIT few) x) = few THEN
+		PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+	ELSIF NOT EXISTS (SELECT FROM products p
 			WHERE p.account_id = account AND p.search @@ query)
 		AND NOT EXISTS (SELECT FROM chunks c
 			WHERE c.account_id = account AND c.search @@ query) THEN

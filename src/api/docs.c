@@ -35,7 +35,9 @@ static const char style[] =
     "border-radius:.25rem}\n"
     "table{border-collapse:collapse;width:100%}\n"
     "th,td{padding:.25rem .75rem .25rem 0;text-align:left;"
-    "vertical-align:top;border-bottom:1px solid #e4e8ed}\n"
+    "vertical-align:top;border-bottom:1px solid #e4e8ed;"
+    "overflow-wrap:anywhere}\n"
+    "td:first-child{overflow-wrap:normal}\n"
     "a{color:#0b57d0}\n"
     ".method{display:inline-block;min-width:4.5rem;color:#0b57d0}\n"
     "@media (prefers-color-scheme:dark){body{color:#dfe4ea;"
@@ -77,8 +79,9 @@ page_begin(struct buf *b, const void *ctx, const char *title)
 	    "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
 	    "content=\"width=device-width, initial-scale=1\">\n<title>");
 	text(b, title);
-	buf_adds(b, "</title>\n<link rel=\"stylesheet\" "
-		    "href=\"/api/docs/style.css\">\n</head>\n<body>\n<h1>");
+	buf_adds(b,
+	    "</title>\n<link rel=\"stylesheet\" "
+	    "href=\"/api/docs/style.css\">\n</head>\n<body>\n<main>\n<h1>");
 	text(b, title);
 	buf_adds(b, "</h1>\n");
 }
@@ -86,7 +89,7 @@ page_begin(struct buf *b, const void *ctx, const char *title)
 static void
 page_send(struct http_resp *resp, struct buf *b, int status)
 {
-	buf_adds(b, "</body>\n</html>\n");
+	buf_adds(b, "</main>\n</body>\n</html>\n");
 	http_set(resp, "Content-Security-Policy",
 	    "default-src 'none'; style-src 'self'; base-uri 'none'; "
 	    "form-action 'none'; frame-ancestors 'none'");

@@ -29,7 +29,8 @@ contains(const char *s, size_t n, const char *part)
 	size_t len = strlen(part);
 
 	for (size_t i = 0; i + len <= n; i++)
-		if (strncasecmp(s + i, part, len) == 0)
+		if ((s[i] | 0x20) == *part && /* in lower case, as all are */
+		    strncasecmp(s + i, part, len) == 0)
 			return true;
 	return false;
 }
@@ -59,6 +60,9 @@ secret_name(const char *s, size_t n)
 		"access-key", "master_key", "signing_key", "totp", "otp",
 		"credentials" };
 
+	/* Shorter than the shortest above. */
+	if (n < sizeof("pwd") - 1)
+		return false;
 	for (size_t i = 0; i < sizeof(about) / sizeof(about[0]); i++)
 		if (ends_with(s, n, about[i]))
 			return false;

@@ -1,5 +1,5 @@
 /*
- * Bounded growing bytes.  Room doubles up to the maximum; one byte more than
+ * Bounded growing bytes.  Room grows by steps up to the maximum; one byte more than
  * that is allocated, for the NUL that always ends the data.
  */
 #include "util/buf.h"
@@ -47,9 +47,10 @@ buf_room(struct buf *b, size_t n)
 	need = b->len + n + 1;
 	if (need <= b->cap)
 		return true;
-	cap = b->cap < 64 ? 64 : b->cap;
+	/* Small ones grow fast: each step may copy. */
+	cap = b->cap < 128 ? 128 : b->cap;
 	while (cap < need)
-		cap *= 2;
+		cap *= cap < 4096 ? 4 : 2;
 	/* Never more than the maximum needs. */
 	if (cap - 1 > b->max)
 		cap = b->max + 1;

@@ -1,12 +1,14 @@
 /*
  * UUIDs of version 7.  The 12 bits after the milliseconds count within one
  * (RFC 9562 section 6.2, method 1), starting at a random place in the lower
- * half; the random rest comes from the kernel each time, so that nothing has
- * to be forgotten after a fork.
+ * half.  The random rest comes from the kernel in draughts of a few ids; what
+ * is left of one is wiped in a forked child, so that no two processes use the
+ * same bytes.
  */
 #include "util/id.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -19,8 +21,29 @@
 static _Thread_local int64_t last_ms;
 static _Thread_local unsigned last_seq;
 
-void
-id_random(void *p, size_t n)
+/* Random bytes that nobody has had yet: the last ${left} of ${byte}. */
+static _Thread_local struct {
+	unsigned char byte[128];
+	size_t left;
+} pool;
+static pthread_once_t watch_forks = PTHREAD_ONCE_INIT;
+
+/* In the child only the thread that forked goes on: this one. */
+static void
+forget(void)
+{
+	explicit_bzero(&pool, sizeof(pool));
+}
+
+static void
+watch(void)
+{
+	if (pthread_atfork(NULL, NULL, forget) != 0)
+		abort();
+}
+
+static void
+from_kernel(void *p, size_t n)
 {
 	unsigned char *at = p;
 
@@ -36,6 +59,26 @@ id_random(void *p, size_t n)
 		at += r;
 		n -= (size_t)r;
 	}
+}
+
+void
+id_random(void *p, size_t n)
+{
+	unsigned char *from;
+
+	if (n > sizeof(pool.byte) / 2) {
+		from_kernel(p, n);
+		return;
+	}
+	if (pool.left < n) {
+		pthread_once(&watch_forks, watch);
+		from_kernel(pool.byte, sizeof(pool.byte));
+		pool.left = sizeof(pool.byte);
+	}
+	from = pool.byte + sizeof(pool.byte) - pool.left;
+	memcpy(p, from, n);
+	explicit_bzero(from, n);
+	pool.left -= n;
 }
 
 void

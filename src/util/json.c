@@ -387,10 +387,75 @@ write_piece(const char *piece, size_t n, void *arg)
 	return buf_failed(b) ? -1 : 0;
 }
 
+static void write_value(struct buf *, const json_t *);
+
+static void
+write_object(struct buf *b, const json_t *v)
+{
+	json_t *object = (json_t *)(uintptr_t)v; /* only read */
+	void *i = json_object_iter(object);
+	char before = '{';
+
+	if (i == NULL)
+		buf_addc(b, '{');
+	for (; i != NULL; i = json_object_iter_next(object, i)) {
+		const char *key = json_object_iter_key(i);
+
+		buf_addc(b, before);
+		buf_json_str(b, key, strlen(key));
+		buf_addc(b, ':');
+		write_value(b, json_object_iter_value(i));
+		before = ',';
+	}
+	buf_addc(b, '}');
+}
+
+/* jansson's own writer keeps a table of what it is in, against circles; a
+ * tree that was parsed or put together here has none. */
+static void
+write_value(struct buf *b, const json_t *v)
+{
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+		write_object(b, v);
+		break;
+	case JSON_ARRAY:
+		buf_addc(b, '[');
+		for (size_t i = 0; i < json_array_size(v); i++) {
+			if (i > 0)
+				buf_addc(b, ',');
+			write_value(b, json_array_get(v, i));
+		}
+		buf_addc(b, ']');
+		break;
+	case JSON_STRING:
+		buf_json_str(b, json_string_value(v), json_string_length(v));
+		break;
+	case JSON_INTEGER:
+		buf_addf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		break;
+	case JSON_REAL:
+		if (json_dump_callback(v, write_piece, b,
+			JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) != 0)
+			b->failed = true;
+		break;
+	case JSON_TRUE:
+		buf_adds(b, "true");
+		break;
+	case JSON_FALSE:
+		buf_adds(b, "false");
+		break;
+	case JSON_NULL:
+		buf_adds(b, "null");
+		break;
+	}
+}
+
 void
 json_write(struct buf *b, const json_t *v)
 {
-	if (json_dump_callback(v, write_piece, b,
-		JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) != 0)
+	if (v == NULL)
 		b->failed = true;
+	else
+		write_value(b, v);
 }

@@ -28,7 +28,9 @@ async function check(browser, url, width, scheme) {
 	const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 	if (wide > 0) why.push('wider than the window by ' + wide + ' px');
 	if (!(await page.title())) why.push('no title');
-	const found = await page.evaluate(axe + ';axe.run().then((r) => r.violations.map((v) => v.id + ' ' + v.nodes[0].html.slice(0, 120)))');
+	await page.evaluate(axe);
+	const found = await page.evaluate(() => window.axe.run().then((r) =>
+		r.violations.map((v) => v.id + ': ' + v.nodes[0].html.slice(0, 120))));
 	why.push(...found);
 	if (shots) await page.screenshot({ path: path.join(shots, (url === '/' ? 'root' : url.slice(1).replace(/\//g, '-')) + '-' + width + '-' + scheme + '.png') });
 	await context.close();
