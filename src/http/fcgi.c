@@ -82,6 +82,10 @@ body_read(void *arg, void *p, size_t n)
 	ptrdiff_t have;
 	int c, error;
 
+	if (in == NULL) { /* see out_flush() */
+		errno = EPROTO;
+		return -1;
+	}
 	c = FCGX_GetChar(in);
 	if (c == EOF) {
 		error = FCGX_GetError(in);
@@ -121,11 +125,14 @@ out_write(void *arg, const void *p, size_t n)
 	return f->dead ? -1 : 0;
 }
 
+/* Only streams are flushed on the way: they last, and what there was to read
+ * has been read before the first byte went out, so its buffer can go. */
 static int
 out_flush(void *arg)
 {
 	struct fcgi *f = arg;
 
+	FCGX_FreeStream(&f->req.in);
 	return f->dead ? -1 : check(f, FCGX_FFlush(f->req.out));
 }
 

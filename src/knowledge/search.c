@@ -64,6 +64,14 @@ knowledge_search(struct db_pool *db, const struct uuid *account,
 
 	/* the fields' text lives as long as the result, below ctx */
 	int rows = db_rows(call.result);
+
+	if (rows == 0) {
+		/* most of a talk finds nothing, and may stream for long */
+		mem_free(call.result);
+		*ret = NULL;
+		*n = 0;
+		return 0;
+	}
 	struct hit *hits = mem_array(ctx, struct hit, (size_t)rows);
 
 	for (int i = 0; i < rows; i++)

@@ -1,6 +1,6 @@
 /*
- * Bounded growing bytes.  Room grows by steps up to the maximum; one byte more than
- * that is allocated, for the NUL that always ends the data.
+ * Bounded growing bytes.  Room grows by steps up to the maximum; one byte more
+ * than that is allocated, for the NUL that always ends the data.
  */
 #include "util/buf.h"
 
@@ -50,7 +50,7 @@ buf_room(struct buf *b, size_t n)
 	/* Small ones grow fast: each step may copy. */
 	cap = b->cap < 128 ? 128 : b->cap;
 	while (cap < need)
-		cap *= cap < 4096 ? 4 : 2;
+		cap *= cap < 1024 ? 4 : 2;
 	/* Never more than the maximum needs. */
 	if (cap - 1 > b->max)
 		cap = b->max + 1;

@@ -175,7 +175,7 @@ class FaultTest(unittest.TestCase):
         """A16 behind nginx: upstream closed within 2 s of the cut."""
         self.hang_ups(20, "openai:mock-paced-500x50", True)
         before = self.handles()
-        self.hang_ups(200, "openai:mock-paced-500x50", True)
+        self.hang_ups(500, "openai:mock-paced-500x50", True)
         self.hang_ups(40, "anthropic:mock-slow-first-900", False)
         wait_until(lambda: self.handles() <= before + 10, 10,
                    f"descriptors came back to about {before}")
