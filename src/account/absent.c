@@ -7,6 +7,7 @@
 
 #include "shm/epoch.h"
 #include "util/clock.h"
+#include "util/hash.h"
 #include "util/id.h"
 #include "util/mem.h"
 
@@ -23,7 +24,7 @@ struct place {
 
 struct absent {
 	pthread_mutex_t lock;
-	uint64_t seed; /* so that nobody outside can aim at a place */
+	uint64_t seed[2]; /* so that nobody outside can aim at a place */
 	unsigned places;
 	struct place *place;
 };
@@ -34,7 +35,7 @@ absent_new(unsigned places)
 	struct absent *a = mem_new(NULL, struct absent);
 
 	pthread_mutex_init(&a->lock, NULL);
-	id_random(&a->seed, sizeof(a->seed));
+	id_random(a->seed, sizeof(a->seed));
 	a->places = places > 0 ? places : 1;
 	a->place = mem_array(a, struct place, a->places);
 	return a;
@@ -51,15 +52,10 @@ absent_free(struct absent *a)
 	mem_free(a);
 }
 
-/* FNV-1a from a secret start: which place, nothing more. */
 static struct place *
 place_of(struct absent *a, const char *name)
 {
-	uint64_t h = a->seed;
-
-	for (const char *p = name; *p != '\0'; p++)
-		h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	return &a->place[(h ^ h >> 32) % a->places];
+	return &a->place[hash_keyed(a->seed, name, strlen(name)) % a->places];
 }
 
 bool
@@ -93,4 +89,20 @@ absent_note(struct absent *a, const char *name, uint64_t moves)
 	p->until = clock_mono() + ABSENT_NS;
 	pthread_mutex_unlock(&a->lock);
 	free(old);
+}
+
+int
+absent_ask(struct absent *a, const char *name, struct db_pool *db,
+    struct db_call *call, int64_t deadline, const void *ctx, struct err *e)
+{
+	uint64_t moves = epoch_moves();
+
+	if (absent_known(a, name))
+		return 0;
+	if (db_run(db, DB_CONTROL, NULL, call, 1, deadline, ctx, e) != 0)
+		return -1;
+	if (db_rows(call->result) > 0)
+		return 1;
+	absent_note(a, name, moves);
+	return 0;
 }

@@ -11,13 +11,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "db/db.h"
+
 struct absent;
 
 struct absent *absent_new(unsigned places);
 void absent_free(struct absent *);
-/* Any thread. */
+/*
+ * Ask the database for the row of ${name}, unless it is known to have none: a
+ * statement of the control plane, its result below ctx in call->result.  1,
+ * 0 when there is no row (which is remembered), or -1.  Any thread.
+ */
+int absent_ask(struct absent *, const char *name, struct db_pool *,
+    struct db_call *call, int64_t deadline, const void *ctx, struct err *e);
+/* The two halves of it; ${moves} is epoch_moves() from before the database was
+ * asked. */
 bool absent_known(struct absent *, const char *name);
-/* ${moves} is epoch_moves() from before the database was asked. */
 void absent_note(struct absent *, const char *name, uint64_t moves);
 
 #endif

@@ -108,31 +108,25 @@ value_make(
     void *arg, const char *key, int64_t deadline, void **ret, struct err *e)
 {
 	struct accounts *as = arg;
-	uint64_t moves = epoch_moves(), general = epoch_general();
+	uint64_t general = epoch_general();
 	struct db_call call = { .stmt = key[0] == 's' ? &account_store_by_slug
 		                                      : &account_store_by_id,
 		.param = { key + 2 },
 		.nparams = 1 };
-	struct counted *c;
-	void *ctx;
-	int rc;
+	void *ctx = mem_root("account_make");
+	int rc = absent_ask(as->absent, key, as->db, &call, deadline, ctx, e);
+	struct counted *c = rc == 1 ? from_row(call.result, general) : NULL;
 
-	if (absent_known(as->absent, key))
-		return not_found(e);
-	ctx = mem_root("account_make");
-	rc = db_run(as->db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e);
-	if (rc == 0 && db_rows(call.result) == 0) {
-		absent_note(as->absent, key, moves);
-		rc = not_found(e);
-	} else if (rc == 0) {
-		c = from_row(call.result, general);
-		if (c != NULL)
-			*ret = c;
-		else
-			rc = err_set(e, ERR_INTERNAL, "account without an id");
-	}
 	mem_free(ctx);
-	return rc;
+	if (c != NULL) {
+		*ret = c;
+		return 0;
+	}
+	if (rc == 0)
+		return not_found(e);
+	if (rc == 1)
+		return err_set(e, ERR_INTERNAL, "account without an id");
+	return -1;
 }
 
 static const struct lru_ops ops = { value_ref, value_unref, value_fresh,
@@ -199,16 +193,9 @@ accounts_by_id(struct accounts *as, const struct uuid *id, int64_t deadline,
 	return get(as, key, deadline, ret, e);
 }
 
-const struct account *
-account_ref(const struct account *a)
-{
-	/* The count is no part of the immutable value. */
-	value_ref((void *)(uintptr_t)a);
-	return a;
-}
-
 void
 account_unref(const struct account *a)
 {
+	/* The count is no part of the immutable value. */
 	value_unref((void *)(uintptr_t)a);
 }

@@ -48,7 +48,6 @@ int accounts_by_slug(struct accounts *, const char *slug, int64_t deadline,
 int accounts_by_id(struct accounts *, const struct uuid *id, int64_t deadline,
     const struct account **ret, struct err *e);
 void accounts_stats(struct accounts *, struct lru_stats *out);
-const struct account *account_ref(const struct account *);
 void account_unref(const struct account *);
 
 /*

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/nearest.h"
 #include "llm/llm.h"
 #include "util/mem.h"
+#include "util/nearest.h"
 #include "util/str.h"
 
 #include "util/banned.h"

@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/nearest.h"
 #include "agent/setting.h"
 #include "agent/yaml.h"
 #include "crypto/hash.h"
 #include "llm/llm.h"
 #include "util/mem.h"
+#include "util/nearest.h"
 #include "util/str.h"
 
 #include "util/banned.h"

@@ -11,7 +11,6 @@
 #include "chat/turn.h"
 
 struct accounts;
-struct conf_view;
 struct keys;
 struct templates;
 
@@ -40,7 +39,7 @@ void app_shed(struct app *, struct http_req *, struct http_resp *);
 void app_setup_metrics(void);
 /* openapi.json as text below ctx. */
 char *app_openapi(const void *ctx, const char *version);
-/* The route table and the permissions of each role as Markdown tables. */
+/* The route table as a Markdown table. */
 void app_write_routes(FILE *);
 
 #endif

@@ -113,7 +113,7 @@ value_make(
     void *arg, const char *name, int64_t deadline, void **ret, struct err *e)
 {
 	const struct wanted *w = arg;
-	uint64_t moves = epoch_moves(), general = epoch_general();
+	uint64_t general = epoch_general();
 	struct db_call call = { .stmt = w->kind == KEY_API
 		                            ? &auth_store_api_key
 		                            : &auth_store_widget_key,
@@ -121,26 +121,17 @@ value_make(
 		.nparams = 1,
 		.binary = 1,
 		.plen = { HASH_SIZE } };
-	struct counted *c;
-	void *ctx;
-	int rc;
+	void *ctx = mem_root("key_make");
+	int rc = absent_ask(
+	    w->keys->absent, name, w->keys->db, &call, deadline, ctx, e);
+	struct counted *c =
+	    rc == 1 ? from_row(w->kind, call.result, general) : NULL;
 
-	if (absent_known(w->keys->absent, name))
-		return unknown(e);
-	ctx = mem_root("key_make");
-	rc = db_run(w->keys->db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e);
-	if (rc == 0 && db_rows(call.result) == 0) {
-		absent_note(w->keys->absent, name, moves);
-		rc = unknown(e);
-	} else if (rc == 0) {
-		c = from_row(w->kind, call.result, general);
-		if (c != NULL)
-			*ret = c;
-		else
-			rc = unknown(e);
-	}
 	mem_free(ctx);
-	return rc;
+	if (c == NULL)
+		return rc < 0 ? -1 : unknown(e);
+	*ret = c;
+	return 0;
 }
 
 static const struct lru_ops ops = { value_ref, value_unref, value_fresh,
@@ -214,17 +205,10 @@ keys_find(struct keys *ks, enum key_kind kind, const char *secret,
 	return 0;
 }
 
-const struct key *
-key_ref(const struct key *k)
-{
-	/* The count is no part of the immutable value. */
-	value_ref((void *)(uintptr_t)k);
-	return k;
-}
-
 void
 key_unref(const struct key *k)
 {
+	/* The count is no part of the immutable value. */
 	value_unref((void *)(uintptr_t)k);
 }
 

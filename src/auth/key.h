@@ -45,7 +45,6 @@ void keys_free(struct keys *);
  */
 int keys_find(struct keys *, enum key_kind, const char *secret,
     int64_t deadline, const struct key **ret, struct err *e);
-const struct key *key_ref(const struct key *);
 void key_unref(const struct key *);
 void keys_stats(struct keys *, struct lru_stats *out);
 

@@ -36,7 +36,7 @@ const char *role_name(enum role); /* "account_owner" */
 int role_parse(const char *name, enum role *out);
 /* May a key have this role?  Those of an account, from viewer to owner. */
 bool role_for_key(enum role);
-/* The table as Markdown, for docs/permissions.md. */
+/* The table as Markdown. */
 void perm_write_doc(FILE *);
 
 #endif

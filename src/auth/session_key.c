@@ -35,14 +35,12 @@ unhex(const char *s, size_t n, unsigned char *out, size_t max)
 	size_t digits = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-		unsigned v;
+		int v = str_hex_digit(s[i]);
 
-		if (isspace(c))
+		if (isspace((unsigned char)s[i]))
 			continue;
-		if (!isxdigit(c) || digits / 2 >= max)
+		if (v < 0 || digits / 2 >= max)
 			return -1;
-		v = (unsigned)(isdigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
 		if (digits % 2 == 0)
 			out[digits / 2] = (unsigned char)(v << 4);
 		else

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "account/account.h"
 #include "cli/people/store.h"
 #include "cli/store.h"
 #include "crypto/hash.h"
@@ -35,31 +36,10 @@ issue_key(struct db_pool *db, const struct uuid *account, struct issue_key *k,
 int
 issue_origin_check(const char *origin, struct err *e)
 {
-	const char *host = NULL;
-	size_t len, name;
-	bool good;
+	bool web =
+	    str_starts(origin, "https://") || str_starts(origin, "http://");
 
-	if (str_starts(origin, "https://"))
-		host = origin + 8;
-	else if (str_starts(origin, "http://"))
-		host = origin + 7;
-	good = host != NULL && strlen(origin) <= 300;
-	if (good) {
-		len = strlen(host);
-		name = host[0] == '[' ? strcspn(host, "]") + 1
-		                      : strcspn(host, ":");
-		good = name > 0 && name <= len &&
-		       strspn(host,
-			   "abcdefghijklmnopqrstuvwxyz0123456789.-:[]*") == len;
-		/* after the name: nothing, ":*", or a port */
-		if (good && name < len)
-			good = host[name] == ':' &&
-			       (strcmp(host + name, ":*") == 0 ||
-				   str_int(host + name + 1, 1, 65535,
-				       &(int64_t){ 0 }) == 0);
-		good = good && memchr(host, '*', name) == NULL;
-	}
-	if (!good)
+	if (!web || !origin_entry_ok(origin))
 		return err_set(e, ERR_INVALID,
 		    "%s: an origin is a scheme and a host in lower case, with "
 		    "a port or :* where wanted, such as "

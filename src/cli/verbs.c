@@ -252,7 +252,7 @@ const struct verb verbs[] = {
 	{ "demo history", "SLUG", 1, 1,
 	    "write invented conversations of past days",
 	    "For trying pages with figures in them. Every turn is marked: "
-	    "metadata {\"demo\": true} and model builtin:demo. A day that has "
+	    "metadata {\"demo\": true} and model demo:invented. A day that has "
 	    "been written is not written again.",
 	    demo_history_opts, false, verb_demo_history },
 	{ "doctor", "", 0, 0, "check each part of the installation", NULL, NULL,

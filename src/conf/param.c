@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "util/mem.h"
+#include "util/nearest.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -54,53 +55,14 @@ param_find(const char *name)
 	return NULL;
 }
 
-/* Letters to change, add or drop to make one name of the other. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	unsigned row[64];
-	size_t n = strlen(b);
-
-	if (n + 1 > sizeof(row) / sizeof(row[0]))
-		return UINT32_MAX;
-	for (unsigned k = 0; k <= n; k++)
-		row[k] = k;
-	for (; *a != '\0'; a++) {
-		unsigned diagonal = row[0]++;
-
-		for (size_t k = 1; k <= n; k++) {
-			unsigned best = diagonal + (*a != b[k - 1]);
-
-			diagonal = row[k];
-			if (row[k] + 1 < best)
-				best = row[k] + 1;
-			if (row[k - 1] + 1 < best)
-				best = row[k - 1] + 1;
-			row[k] = best;
-		}
-	}
-	return row[n];
-}
-
 const char *
 param_nearest(const char *name)
 {
-	unsigned best = UINT32_MAX;
-	const char *found = NULL;
-	size_t n = strlen(name);
+	const char *names[sizeof(params) / sizeof(params[0])];
 
-	if (n > 63)
-		return NULL;
-	for (size_t i = 0; i < params_count; i++) {
-		unsigned d = distance(name, params[i].name);
-
-		if (d < best) {
-			best = d;
-			found = params[i].name;
-		}
-	}
-	/* A third of the letters wrong is still a slip. */
-	return best <= 1 || best <= n / 3 ? found : NULL;
+	for (size_t i = 0; i < params_count; i++)
+		names[i] = params[i].name;
+	return nearest_name(name, names, (int)params_count);
 }
 
 void

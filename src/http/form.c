@@ -31,18 +31,6 @@ form_next(const char **at, const char *end, struct form_pair *out)
 	return true;
 }
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The byte that *p starts with, *p moved behind it; -1 for a bad escape. */
 static int
 unescape(const char **p, const char *end)
@@ -57,8 +45,8 @@ unescape(const char **p, const char *end)
 		return (unsigned char)*s;
 	if (end - s < 3)
 		return -1;
-	high = hex(s[1]);
-	low = hex(s[2]);
+	high = str_hex_digit(s[1]);
+	low = str_hex_digit(s[2]);
 	if (high < 0 || low < 0)
 		return -1;
 	*p = s + 3;

@@ -83,15 +83,6 @@ block_new(struct llm_stream *s, int64_t index)
 	return b;
 }
 
-static const char *
-text_of(const json_t *o, const char *key, size_t *n)
-{
-	const json_t *v = json_object_get(o, key);
-
-	*n = json_is_string(v) ? json_string_length(v) : 0;
-	return json_is_string(v) ? json_string_value(v) : "";
-}
-
 static bool
 is(const json_t *o, const char *type)
 {
@@ -139,9 +130,9 @@ begin_tool(struct llm_stream *s, struct block *b, const json_t *v)
 	if (!c)
 		return stream_garbled(s);
 	b->call = (int)(c - s->call);
-	t = text_of(v, "id", &n);
+	t = event_text(v, "id", &n);
 	stream_call_id(c, t, n);
-	t = text_of(v, "name", &n);
+	t = event_text(v, "name", &n);
 	stream_call_name(c, t, n);
 	/* Streams begin with {} and send the rest in pieces; whole answers
 	 * and some gateways have it all here. */
@@ -161,7 +152,7 @@ block_begin(struct llm_stream *s, int64_t index, const json_t *v)
 		return stream_garbled(s);
 	if (is(v, "text")) {
 		b->type = BLOCK_TEXT;
-		t = text_of(v, "text", &n);
+		t = event_text(v, "text", &n);
 		buf_add(&b->text, t, n);
 		return stream_text(s, t, n);
 	}
@@ -172,15 +163,15 @@ block_begin(struct llm_stream *s, int64_t index, const json_t *v)
 	if (is(v, "thinking")) {
 		b->type = BLOCK_THINKING;
 		blocks_of(s)->thinking = true;
-		t = text_of(v, "thinking", &n);
+		t = event_text(v, "thinking", &n);
 		buf_add(&b->text, t, n);
 		stream_hidden(s, n);
-		t = text_of(v, "signature", &n);
+		t = event_text(v, "signature", &n);
 		buf_add(&b->signature, t, n);
 	} else if (is(v, "redacted_thinking")) {
 		b->type = BLOCK_REDACTED;
 		blocks_of(s)->thinking = true;
-		t = text_of(v, "data", &n);
+		t = event_text(v, "data", &n);
 		buf_add(&b->signature, t, n);
 	}
 	return 0;
@@ -193,19 +184,19 @@ block_delta(struct llm_stream *s, struct block *b, const json_t *d)
 	const char *t;
 
 	if (b->type == BLOCK_TEXT && is(d, "text_delta")) {
-		t = text_of(d, "text", &n);
+		t = event_text(d, "text", &n);
 		buf_add(&b->text, t, n);
 		return stream_text(s, t, n);
 	}
 	if (b->type == BLOCK_TOOL && is(d, "input_json_delta")) {
-		t = text_of(d, "partial_json", &n);
+		t = event_text(d, "partial_json", &n);
 		stream_call_args(&s->call[b->call], t, n);
 	} else if (b->type == BLOCK_THINKING && is(d, "thinking_delta")) {
-		t = text_of(d, "thinking", &n);
+		t = event_text(d, "thinking", &n);
 		buf_add(&b->text, t, n);
 		stream_hidden(s, n);
 	} else if (b->type == BLOCK_THINKING && is(d, "signature_delta")) {
-		t = text_of(d, "signature", &n);
+		t = event_text(d, "signature", &n);
 		buf_add(&b->signature, t, n);
 	}
 	return 0;

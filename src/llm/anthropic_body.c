@@ -160,15 +160,8 @@ add_tools(struct buf *b, const json_t *tools)
 	buf_adds(b, ",\"tools\":[");
 	json_array_foreach((json_t *)(uintptr_t)tools, i, t)
 	{
-		buf_adds(b, i ? ",{\"name\":" : "{\"name\":");
-		v = json_object_get(t, "name");
-		buf_json_str(b, json_string_value(v), json_string_length(v));
-		v = json_object_get(t, "description");
-		if (json_is_string(v)) {
-			buf_adds(b, ",\"description\":");
-			buf_json_str(
-			    b, json_string_value(v), json_string_length(v));
-		}
+		buf_adds(b, i ? "," : "");
+		llm_tool_open(b, t);
 		buf_adds(b, ",\"input_schema\":");
 		v = json_object_get(t, "parameters");
 		if (json_is_object(v))

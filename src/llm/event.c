@@ -29,28 +29,12 @@ event_count(const json_t *o, const char *key)
 	return d > 0 && d <= (double)TOKENS_MOST ? (int64_t)d : 0;
 }
 
-static int
-hex4(const char *p)
-{
-	int v = 0;
-
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (c - '0');
-		else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-			v = v << 4 | ((c | 32) - 'a' + 10);
-		else
-			return -1;
-	}
-	return v;
-}
-
 /* The value of "\uXXXX" at p, or -1. */
 static int
 escape_value(const char *p, size_t n)
 {
-	return n >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : -1;
+	return n >= 6 && p[0] == '\\' && p[1] == 'u' ? str_hex4(p + 2, n - 2)
+	                                             : -1;
 }
 
 /* One escape sequence, mended into ${b}; its length. */
@@ -114,4 +98,13 @@ event_json(const char *data, size_t len)
 		v = NULL;
 	mem_free(tmp);
 	return v;
+}
+
+const char *
+event_text(const json_t *o, const char *key, size_t *n)
+{
+	const json_t *v = json_object_get(o, key);
+
+	*n = json_is_string(v) ? json_string_length(v) : 0;
+	return json_is_string(v) ? json_string_value(v) : "";
 }

@@ -58,15 +58,6 @@ take_content(struct llm_stream *s, const json_t *v)
 	return rc;
 }
 
-static const char *
-text_of(const json_t *o, const char *key, size_t *n)
-{
-	const json_t *v = json_object_get(o, key);
-
-	*n = json_is_string(v) ? json_string_length(v) : 0;
-	return json_is_string(v) ? json_string_value(v) : "";
-}
-
 /*
  * Which call a fragment belongs to.  A server that gives each call of a reply
  * the index 0, or none, begins a new one with a new id and name.
@@ -103,9 +94,9 @@ take_calls(struct llm_stream *s, const json_t *list)
 	json_array_foreach((json_t *)(uintptr_t)list, i, v)
 	{
 		const json_t *fn = json_object_get(v, "function");
-		const char *id = text_of(v, "id", &idn);
-		const char *name = text_of(fn, "name", &namen);
-		const char *arg = text_of(fn, "arguments", &argn);
+		const char *id = event_text(v, "id", &idn);
+		const char *name = event_text(fn, "name", &namen);
+		const char *arg = event_text(fn, "arguments", &argn);
 		struct stream_call *c =
 		    stream_call(s, fragment_index(s, v, id, idn, namen > 0));
 		if (!c)
@@ -150,13 +141,13 @@ take_message(struct llm_stream *s, const json_t *m)
 	const char *t;
 	int rc;
 
-	text_of(m, "reasoning_content", &n);
+	event_text(m, "reasoning_content", &n);
 	if (n == 0)
-		text_of(m, "reasoning", &n);
+		event_text(m, "reasoning", &n);
 	stream_hidden(s, n);
 	rc = take_content(s, json_object_get(m, "content"));
 	/* A refusal is what the model says to the visitor. */
-	t = text_of(m, "refusal", &n);
+	t = event_text(m, "refusal", &n);
 	if (rc == 0 && n > 0) {
 		s->refused = true;
 		rc = stream_text(s, t, n);

@@ -98,15 +98,8 @@ add_tools(struct buf *b, const json_t *tools)
 	json_array_foreach((json_t *)(uintptr_t)tools, i, t)
 	{
 		buf_adds(b, i ? "," : "");
-		buf_adds(b, "{\"type\":\"function\",\"function\":{\"name\":");
-		v = json_object_get(t, "name");
-		add_text(b, json_string_value(v), json_string_length(v));
-		v = json_object_get(t, "description");
-		if (json_is_string(v)) {
-			buf_adds(b, ",\"description\":");
-			add_text(
-			    b, json_string_value(v), json_string_length(v));
-		}
+		buf_adds(b, "{\"type\":\"function\",\"function\":");
+		llm_tool_open(b, t);
 		v = json_object_get(t, "parameters");
 		if (v) {
 			buf_adds(b, ",\"parameters\":");

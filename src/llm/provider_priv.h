@@ -30,6 +30,9 @@ struct llm_headers {
 int llm_header_add(struct llm_headers *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* {"name":...,"description":... of a tool; the object is left open. */
+void llm_tool_open(struct buf *, const json_t *tool);
+
 struct llm_provider {
 	const char *name;    /* before the colon of a model's name */
 	const char *key_env; /* what a missing key is called; NULL: none */

@@ -76,3 +76,18 @@ llm_header_add(struct llm_headers *h, const char *fmt, ...)
 	h->used += (size_t)n + 1;
 	return 0;
 }
+
+void
+llm_tool_open(struct buf *b, const json_t *tool)
+{
+	size_t n;
+	const char *s = event_text(tool, "name", &n);
+
+	buf_adds(b, "{\"name\":");
+	buf_json_str(b, s, n);
+	if (json_is_string(json_object_get(tool, "description"))) {
+		s = event_text(tool, "description", &n);
+		buf_adds(b, ",\"description\":");
+		buf_json_str(b, s, n);
+	}
+}

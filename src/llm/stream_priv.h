@@ -87,6 +87,8 @@ int stream_garbled(struct llm_stream *);
 json_t *event_json(const char *data, size_t len);
 /* A count of tokens: 0 for anything but a sensible number. */
 int64_t event_count(const json_t *object, const char *key);
+/* A text, and its length in *n; "" for anything else. */
+const char *event_text(const json_t *object, const char *key, size_t *n);
 
 /* No more will come: give out what is held, make reply->calls, settle finish
  * and usage (${rq} for the estimate). */

@@ -166,8 +166,8 @@ plain_run(const char *s, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n && s[i] >= ' ' && s[i] <= '~' && s[i] != '"' &&
-	       s[i] != '\\')
+	while (
+	    i < n && s[i] >= ' ' && s[i] <= '~' && s[i] != '"' && s[i] != '\\')
 		i++;
 	return i;
 }

@@ -249,6 +249,8 @@ put_route(struct buf *out, unsigned route)
 	put_label(out, "route", name, strlen(name));
 }
 
+static const char *const types[] = { "counter", "gauge", "histogram" };
+
 static void
 put_head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -355,8 +357,6 @@ write_latencies(struct buf *out)
 void
 metric_write(struct buf *out)
 {
-	static const char *const types[] = { "counter", "gauge", "histogram" };
-
 	write_requests(out);
 	write_latencies(out);
 	for (size_t id = 0; id < METRIC_COUNT; id++) {
@@ -378,10 +378,13 @@ metric_write(struct buf *out)
 void
 metric_write_doc(FILE *f)
 {
-	static const char *const types[] = { "counter", "gauge",
-		"histogram, seconds" };
-
+	fputs("| metric | type | what |\n|---|---|---|\n"
+	      "| `sb_http_requests_total` | counter | Requests by route and "
+	      "status |\n"
+	      "| `sb_http_request_duration_seconds` | histogram | Latency by "
+	      "route |\n",
+	    f);
 	for (size_t id = 0; id < METRIC_COUNT; id++)
-		(void)fprintf(f, ".TP\n\\fB%s\\fR (%s)\n%s.\n", table[id].name,
+		(void)fprintf(f, "| `%s` | %s | %s |\n", table[id].name,
 		    types[table[id].type], table[id].help);
 }

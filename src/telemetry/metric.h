@@ -46,7 +46,7 @@ void metric_route_name(unsigned route, const char *name);
 
 /* The whole page, Prometheus text format 0.0.4. */
 void metric_write(struct buf *out);
-/* The table as roff, one .TP a metric: for the manual page. */
+/* Names, types and meanings as a Markdown table. */
 void metric_write_doc(FILE *);
 
 #endif

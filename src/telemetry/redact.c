@@ -8,6 +8,7 @@
 
 #include "telemetry/log.h"
 #include "telemetry/redact_priv.h"
+#include "util/str.h"
 
 #include "util/banned.h"
 
@@ -52,21 +53,14 @@ trim(struct out *o)
 	}
 }
 
-static bool
-is_hex(char c)
-{
-	return redact_is_digit(c) || (c >= 'a' && c <= 'f') ||
-	       (c >= 'A' && c <= 'F');
-}
-
 /* Does a word start at ${at}?  "%3D" and its like count as an end before. */
 static bool
 word_starts(const char *s, size_t at)
 {
 	if (at == 0 || !redact_is_word(s[at - 1]))
 		return true;
-	return at >= 3 && s[at - 3] == '%' && is_hex(s[at - 2]) &&
-	       is_hex(s[at - 1]);
+	return at >= 3 && s[at - 3] == '%' && str_hex_digit(s[at - 2]) >= 0 &&
+	       str_hex_digit(s[at - 1]) >= 0;
 }
 
 /* An id of ours: kept whole, digits and all. */
@@ -78,7 +72,7 @@ match_uuid(const char *s, size_t n, size_t at, struct redact_found *f)
 	for (size_t i = 0; i < 36; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
-		if (dash ? s[at + i] != '-' : !is_hex(s[at + i]))
+		if (dash ? s[at + i] != '-' : str_hex_digit(s[at + i]) < 0)
 			return false;
 	}
 	*f = (struct redact_found){ .keep = 36 };

@@ -32,10 +32,7 @@ is_hex(const char *s, size_t n, bool zero)
 static unsigned char
 hex_byte(const char *s)
 {
-	int hi = s[0] <= '9' ? s[0] - '0' : s[0] - 'a' + 10;
-	int lo = s[1] <= '9' ? s[1] - '0' : s[1] - 'a' + 10;
-
-	return (unsigned char)(hi << 4 | lo);
+	return (unsigned char)(str_hex_digit(s[0]) << 4 | str_hex_digit(s[1]));
 }
 
 /* "vv-tttttttttttttttttttttttttttttttt-pppppppppppppppp-ff" */

@@ -36,7 +36,4 @@ bool table_take(uint64_t h, const struct bucket_rate *, int64_t cost,
 void table_give(
     uint64_t h, const struct bucket_rate *, int64_t n, bucket_clock *);
 
-/* SipHash-2-4 (Aumasson, Bernstein 2012), for its test. */
-uint64_t table_siphash(const uint64_t key[2], const void *p, size_t n);
-
 #endif

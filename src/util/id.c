@@ -108,18 +108,6 @@ id_new(struct uuid *u)
 	u->b[15] &= 0xfc;
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool
 dash_at(size_t i)
 {
@@ -142,8 +130,8 @@ id_parse(const char *s, size_t n, struct uuid *u)
 				return -1;
 			continue;
 		}
-		hi = hex_value(s[i]);
-		lo = hex_value(s[i + 1]);
+		hi = str_hex_digit(s[i]);
+		lo = str_hex_digit(s[i + 1]);
 		if (hi < 0 || lo < 0)
 			return -1;
 		v.b[at++] = (uint8_t)(hi << 4 | lo);

@@ -86,25 +86,6 @@ is_digit(const struct scan *s, size_t at)
 	return at < s->len && s->text[at] >= '0' && s->text[at] <= '9';
 }
 
-/* Four hex digits at ${at}; -1 if they are not. */
-static int
-hex4(const struct scan *s, size_t at)
-{
-	int v = 0;
-
-	for (size_t i = at; i < at + 4; i++) {
-		char c = i < s->len ? s->text[i] : '\0';
-
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (c - '0');
-		else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-			v = v << 4 | ((c | 32) - 'a' + 10);
-		else
-			return -1;
-	}
-	return v;
-}
-
 /* The escape whose backslash is at s->at. */
 static bool
 scan_escape(struct scan *s)
@@ -121,7 +102,7 @@ scan_escape(struct scan *s)
 		s->at += 2;
 		return true;
 	}
-	v = hex4(s, at + 2);
+	v = str_hex4(s->text + at + 2, s->len - at - 2);
 	if (v < 0)
 		return wrong(s, at, "\\u wants four hex digits");
 	if (v == 0)
@@ -134,7 +115,7 @@ scan_escape(struct scan *s)
 	if (s->at + 1 >= s->len || s->text[s->at] != '\\' ||
 	    s->text[s->at + 1] != 'u')
 		return wrong(s, at, "lone surrogate");
-	v = hex4(s, s->at + 2);
+	v = str_hex4(s->text + s->at + 2, s->len - s->at - 2);
 	if (v < 0xdc00 || v > 0xdfff)
 		return wrong(s, at, "lone surrogate");
 	s->at += 6;

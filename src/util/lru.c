@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "util/clock.h"
+#include "util/hash.h"
 #include "util/id.h"
 #include "util/mem.h"
 
@@ -65,56 +66,6 @@ struct lru {
 	struct lru_stats stats;
 	struct bucket *buckets;
 };
-
-static inline uint64_t
-rotl(uint64_t x, int n)
-{
-	return x << n | x >> (64 - n);
-}
-
-static inline void
-sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] = rotl(v[2], 32);
-}
-
-/* SipHash-1-3: keys hold names that strangers choose. */
-static uint64_t
-hash_key(const uint64_t seed[2], const char *key, size_t n)
-{
-	uint64_t v[4] = { seed[0] ^ UINT64_C(0x736f6d6570736575),
-		seed[1] ^ UINT64_C(0x646f72616e646f6d),
-		seed[0] ^ UINT64_C(0x6c7967656e657261),
-		seed[1] ^ UINT64_C(0x7465646279746573) };
-	uint64_t word;
-	size_t left = n;
-
-	for (; left >= 8; left -= 8, key += 8) {
-		memcpy(&word, key, 8);
-		v[3] ^= word;
-		sip_round(v);
-		v[0] ^= word;
-	}
-	word = 0;
-	memcpy(&word, key, left);
-	word |= (uint64_t)n << 56;
-	v[3] ^= word;
-	sip_round(v);
-	v[0] ^= word;
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 struct lru *
 lru_new(size_t capacity, const struct lru_ops *ops)
@@ -352,7 +303,7 @@ int
 lru_get(struct lru *c, const char *key, void *arg, int64_t deadline, void **ret,
     struct err *e)
 {
-	uint64_t hash = hash_key(c->seed, key, strlen(key));
+	uint64_t hash = hash_keyed(c->seed, key, strlen(key));
 	struct bucket *b = &c->buckets[hash & c->mask];
 	struct flight *f;
 

@@ -19,6 +19,35 @@ str_hex(const void *p, size_t n, char *out)
 	out[2 * n] = '\0';
 }
 
+int
+str_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+str_hex4(const char *s, size_t n)
+{
+	int v = 0;
+
+	if (n < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		int digit = str_hex_digit(s[i]);
+
+		if (digit < 0)
+			return -1;
+		v = v << 4 | digit;
+	}
+	return v;
+}
+
 static const char b64[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

@@ -8,6 +8,10 @@
 
 /* Lower-case hex of ${n} bytes; out has 2n + 1 places. */
 void str_hex(const void *p, size_t n, char *out);
+/* What a hex digit of either case stands for; -1 for any other character. */
+int str_hex_digit(char c);
+/* The value of the four hex digits at s[0..n); -1 if there are none. */
+int str_hex4(const char *s, size_t n);
 /* base64url without padding (RFC 4648 section 5); out has (n*4+2)/3 + 1. */
 void str_b64url(const void *p, size_t n, char *out);
 /* Strict decoding; the number of bytes, or -1 (also when ${max} is short). */

@@ -320,7 +320,6 @@ test_markdown(void **state)
 	for (size_t i = 0; i < routes_count; i++)
 		assert_non_null(strstr(text, routes[i].pattern));
 	assert_non_null(strstr(text, perm_name(PERM_FEEDBACK)));
-	assert_non_null(strstr(text, role_name(ROLE_ACCOUNT_OWNER)));
 	free(text);
 }
 

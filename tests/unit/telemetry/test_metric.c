@@ -239,7 +239,7 @@ test_doc(void **state)
 	assert_non_null(f);
 	metric_write_doc(f);
 	assert_int_equal(fclose(f), 0);
-	assert_non_null(strstr(text, ".TP\n\\fBsb_turns_total\\fR (counter)"));
+	assert_non_null(strstr(text, "\n| `sb_turns_total` | counter | "));
 	free(text);
 }
 

@@ -49,21 +49,6 @@ fresh(void **state)
 	return 0;
 }
 
-/* The vectors of the SipHash paper and its reference code. */
-static void
-siphash(void **state)
-{
-	const uint64_t key[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
-	unsigned char in[64];
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(in); i++)
-		in[i] = (unsigned char)i;
-	assert_true(table_siphash(key, in, 15) == 0xa129ca6149be45e5);
-	assert_true(table_siphash(key, in, 0) == 0x726fdb47dd0e0e31);
-	assert_true(table_siphash(key, in, 8) == 0x93f5f5799a932462);
-}
-
 static void
 hashes(void **state)
 {
@@ -235,7 +220,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(siphash),
 		cmocka_unit_test_setup(hashes, fresh),
 		cmocka_unit_test_setup(counts_a_key, fresh),
 		cmocka_unit_test_setup(full_set, fresh),

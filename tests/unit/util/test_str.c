@@ -21,6 +21,19 @@ test_hex(void **state)
 	assert_string_equal(out, "007f80ff");
 	str_hex("", 0, out);
 	assert_string_equal(out, "");
+	for (int i = 0; i < 256; i++) {
+		const char *low = "0123456789abcdef", *up = "0123456789ABCDEF";
+		const char *at = i == 0 ? NULL : strchr(low, i);
+
+		if (at == NULL && i != 0 && strchr(up, i) != NULL)
+			at = low + (strchr(up, i) - up);
+		assert_int_equal(
+		    str_hex_digit((char)i), at != NULL ? at - low : -1);
+	}
+	assert_int_equal(str_hex4("00fFx", 5), 0xff);
+	assert_int_equal(str_hex4("d83d", 4), 0xd83d);
+	assert_int_equal(str_hex4("d83d", 3), -1);
+	assert_int_equal(str_hex4("d83g", 4), -1);
 }
 
 static void

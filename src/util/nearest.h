@@ -1,6 +1,6 @@
 /* The known name that a mistyped one was probably meant to be. */
-#ifndef AGENT_NEAREST_H
-#define AGENT_NEAREST_H
+#ifndef UTIL_NEAREST_H
+#define UTIL_NEAREST_H
 
 /* The one of ${names} (${n}) that is nearest to ${name}, NULL when none is
  * near enough to be meant. */

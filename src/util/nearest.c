@@ -1,5 +1,5 @@
 /* Edit distance, for "did you mean". */
-#include "agent/nearest.h"
+#include "util/nearest.h"
 
 #include <stddef.h>
 #include <string.h>
