@@ -362,7 +362,6 @@ step_database() {
 			--set "templates_dir=$DIR/etc/agent_templates" \
 			--set "log_file=$DIR/log/switchboard.log" \
 			--set "pid_file=$RUN/switchboardd.pid" \
-			--set "public_urls=http://127.0.0.1:$PORT http://localhost:$PORT" \
 			--set "chat_workers=$WORKERS" \
 			--set "threads=$THREADS" <pgsuper ||
 			die "the database could not be made" "see $log" "$log"
@@ -379,7 +378,6 @@ step_database() {
 	fi
 	set_parameter chat_workers "$WORKERS"
 	set_parameter threads "$THREADS"
-	set_parameter public_urls "http://127.0.0.1:$PORT http://localhost:$PORT"
 	sb "$DIR/log/check.log" config check ||
 		die "the configuration is not good" \
 			"mend $DIR/etc/switchboard.conf" "$DIR/log/check.log"

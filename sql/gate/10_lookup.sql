@@ -1,5 +1,5 @@
--- What is looked up before the account of a request is known: slug or id to
--- account, hash to key.  Each answer carries the epochs of its own snapshot, so
+-- What is looked up before the account of a request is known: slug to account,
+-- hash to key.  Each answer carries the epochs of its own snapshot, so
 -- that a cached entry can be proven fresh.  A revoked key is no answer.
 -- needs: SELECT ON control.accounts
 -- needs: SELECT ON control.tiers
@@ -10,7 +10,7 @@
 -- One account, active or not.  A limit is what holds: the account's own
 -- number, else the tier's; -1 is unlimited.  origins: the union over its live
 -- widget keys, a JSON array.
-CREATE OR REPLACE FUNCTION gate.account_by_id(p_id uuid)
+CREATE OR REPLACE FUNCTION gate.account_by_slug(p_slug text)
 RETURNS TABLE (id uuid, slot integer, slug text, name text, tier text,
 	is_active boolean, max_agents bigint, requests_per_hour bigint,
 	origins jsonb, config_epoch bigint, platform_epoch bigint)
@@ -24,19 +24,6 @@ AS $$
 			WHERE w.account_id = a.id AND w.revoked_at IS NULL), '[]'),
 		a.config_epoch, p.config_epoch
 	FROM accounts a JOIN tiers t ON t.name = a.tier CROSS JOIN platform p
-	WHERE a.id = p_id
-$$;
-REVOKE ALL ON FUNCTION gate.account_by_id(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.account_by_id(uuid) TO sb_chat, sb_admin;
-
-CREATE OR REPLACE FUNCTION gate.account_by_slug(p_slug text)
-RETURNS TABLE (id uuid, slot integer, slug text, name text, tier text,
-	is_active boolean, max_agents bigint, requests_per_hour bigint,
-	origins jsonb, config_epoch bigint, platform_epoch bigint)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
-AS $$
-	SELECT f.*
-	FROM accounts a CROSS JOIN LATERAL gate.account_by_id(a.id) AS f
 	WHERE a.slug = p_slug
 $$;
 REVOKE ALL ON FUNCTION gate.account_by_slug(text) FROM PUBLIC;

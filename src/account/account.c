@@ -1,5 +1,5 @@
 /*
- * Accounts by slug and by id, each from one cached snapshot.  A snapshot is
+ * Accounts by slug, each from one cached snapshot.  A snapshot is
  * stale when its account's epoch has moved, or the platform's: the numbers of
  * its tier stand in the platform's table.
  */
@@ -102,19 +102,17 @@ from_row(const struct db_result *r, uint64_t general)
 	return c;
 }
 
-/* ${key} is "s:<slug>" or "i:<uuid>". */
 static int
 value_make(
-    void *arg, const char *key, int64_t deadline, void **ret, struct err *e)
+    void *arg, const char *slug, int64_t deadline, void **ret, struct err *e)
 {
 	struct accounts *as = arg;
 	uint64_t general = epoch_general();
-	struct db_call call = { .stmt = key[0] == 's' ? &account_store_by_slug
-		                                      : &account_store_by_id,
-		.param = { key + 2 },
-		.nparams = 1 };
+	struct db_call call = {
+		.stmt = &account_store_by_slug, .param = { slug }, .nparams = 1
+	};
 	void *ctx = mem_root("account_make");
-	int rc = absent_ask(as->absent, key, as->db, &call, deadline, ctx, e);
+	int rc = absent_ask(as->absent, slug, as->db, &call, deadline, ctx, e);
 	struct counted *c = rc == 1 ? from_row(call.result, general) : NULL;
 
 	mem_free(ctx);
@@ -159,38 +157,18 @@ accounts_stats(struct accounts *as, struct lru_stats *out)
 	lru_stats(as->lru, out);
 }
 
-static int
-get(struct accounts *as, const char *key, int64_t deadline,
-    const struct account **ret, struct err *e)
-{
-	void *value;
-
-	if (lru_get(as->lru, key, as, deadline, &value, e) != 0)
-		return -1;
-	*ret = &((struct counted *)value)->a;
-	return 0;
-}
-
 int
 accounts_by_slug(struct accounts *as, const char *slug, int64_t deadline,
     const struct account **ret, struct err *e)
 {
-	char key[2 + 64];
+	void *value;
 
 	if (!str_is_slug(slug))
 		return not_found(e);
-	snprintf(key, sizeof(key), "s:%s", slug);
-	return get(as, key, deadline, ret, e);
-}
-
-int
-accounts_by_id(struct accounts *as, const struct uuid *id, int64_t deadline,
-    const struct account **ret, struct err *e)
-{
-	char key[2 + UUID_TEXT] = "i:";
-
-	id_format(id, key + 2);
-	return get(as, key, deadline, ret, e);
+	if (lru_get(as->lru, slug, as, deadline, &value, e) != 0)
+		return -1;
+	*ret = &((struct counted *)value)->a;
+	return 0;
 }
 
 void

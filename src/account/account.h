@@ -39,13 +39,11 @@ struct accounts *accounts_new(struct db_pool *, unsigned capacity);
 void accounts_free(struct accounts *);
 
 /*
- * The account with this slug or id, active or not; the caller gives the
- * reference back.  Any thread; no query while a fresh one is cached.
+ * The account with this slug, active or not; the caller gives the reference
+ * back.  Any thread; no query while a fresh one is cached.
  * ERR_NOT_FOUND, ERR_UNAVAILABLE.
  */
 int accounts_by_slug(struct accounts *, const char *slug, int64_t deadline,
-    const struct account **ret, struct err *e);
-int accounts_by_id(struct accounts *, const struct uuid *id, int64_t deadline,
     const struct account **ret, struct err *e);
 void accounts_stats(struct accounts *, struct lru_stats *out);
 void account_unref(const struct account *);

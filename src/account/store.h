@@ -4,7 +4,7 @@
 
 #include "db/db.h"
 
-/* One text parameter; the columns of gate.account_by_id. */
-extern const struct db_stmt account_store_by_slug, account_store_by_id;
+/* $1 slug; the columns of gate.account_by_slug */
+extern const struct db_stmt account_store_by_slug;
 
 #endif

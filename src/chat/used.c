@@ -50,9 +50,10 @@ chat_used_add(const struct uuid *account, const struct uuid *agent)
 	pthread_mutex_unlock(&set.mu);
 }
 
-int
-chat_used_drain(void (*each)(void *arg, const struct uuid *account,
-		    const struct uuid *agent),
+/* Empty the set, calling back with each member.  Returns their number. */
+static int
+drain(void (*each)(
+	  void *arg, const struct uuid *account, const struct uuid *agent),
     void *arg)
 {
 	void *ctx = mem_root("used");
@@ -105,7 +106,7 @@ chat_used_flush(struct db_pool *db, int64_t deadline, struct err *e)
 
 	buf_init(&a.accounts, ctx, PLACES * UUID_TEXT);
 	buf_init(&a.agents, ctx, PLACES * UUID_TEXT);
-	if (chat_used_drain(add_pair, &a) > 0) {
+	if (drain(add_pair, &a) > 0) {
 		buf_addc(&a.accounts, '}');
 		buf_addc(&a.agents, '}');
 		struct db_call call = { .stmt = &chat_stmt_used,

@@ -14,10 +14,6 @@ struct db_pool;
 
 /* Any thread.  A full set forgets: the next minute asks again. */
 void chat_used_add(const struct uuid *account, const struct uuid *agent);
-/* Empty the set, calling back with each member.  Returns their number. */
-int chat_used_drain(void (*each)(void *arg, const struct uuid *account,
-			const struct uuid *agent),
-    void *arg);
 /*
  * Empty the set into the database (sb_chat).  For the housekeeping of a
  * worker, about once a minute.  0, or -1 (ERR_UNAVAILABLE: that minute is

@@ -34,7 +34,6 @@ struct opt {
 	unsigned flags;
 };
 
-#define CLI_OPTS 16  /* options of a verb */
 #define CLI_WORDS 16 /* words and option values of a command line */
 
 struct verb {

@@ -150,7 +150,7 @@ const struct verb verbs[] = {
 	    "Writes DIR/switchboard.conf, DIR/pgpass and DIR/master.key, each "
 	    "readable by the calling user only. What is there already is "
 	    "kept: run it again to mend an interrupted start. Back master.key "
-	    "up: session keys and stored secrets derive from it.",
+	    "up: the session keys of visitors derive from it.",
 	    init_opts, false, verb_init },
 	{ "migrate", "", 0, 0, "bring the database's schema up to date",
 	    "Runs the numbered SQL files that are missing, in order, each in "

@@ -16,7 +16,6 @@ bool verbs_group(const char *a);
 /* Is ${group} the first of the two words of this one? */
 bool verbs_in_group(const struct verb *, const char *group);
 
-void verbs_write_usage(FILE *, const struct verb *);
 void verbs_write_help(FILE *, const struct verb *);
 /* All verbs, or those whose first word is ${group}. */
 void verbs_write_list(FILE *, const char *group);

@@ -15,8 +15,8 @@ write_opt_word(FILE *f, const struct opt *o)
 	    (o->flags & OPT_MANY) ? "..." : "");
 }
 
-void
-verbs_write_usage(FILE *f, const struct verb *v)
+static void
+write_usage(FILE *f, const struct verb *v)
 {
 	fprintf(f, "usage: switchboard %s%s%s", v->name,
 	    v->args[0] != '\0' ? " " : "", v->args);
@@ -53,7 +53,7 @@ write_filled(FILE *f, const char *text, int indent, int at)
 void
 verbs_write_help(FILE *f, const struct verb *v)
 {
-	verbs_write_usage(f, v);
+	write_usage(f, v);
 	fprintf(f, "\n");
 	write_filled(f, v->summary, 0, 0);
 	if (v->detail != NULL) {

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,12 +53,6 @@ add_cell(struct buf *b, enum col_type type, const struct cell *c)
 		break;
 	case CELL_INT:
 		buf_addf(b, "%lld", (long long)c->i);
-		break;
-	case CELL_REAL:
-		if (isfinite(c->real))
-			buf_addf(b, "%.17g", c->real);
-		else
-			buf_adds(b, "null");
 		break;
 	}
 }

@@ -19,7 +19,6 @@ static const struct {
 	[COL_BOOL] = { 16, 1000 },
 	[COL_INT4] = { 23, 1007 },
 	[COL_INT8] = { 20, 1016 },
-	[COL_FLOAT8] = { 701, 1022 },
 	[COL_TIMESTAMPTZ] = { 1184, 1185 },
 	[COL_BYTEA] = { 17, 1001 },
 };
@@ -78,8 +77,6 @@ put_int(struct buf *b, enum col_type type, int64_t v)
 void
 element_put(struct buf *b, enum col_type type, const struct cell *c)
 {
-	uint64_t bits;
-
 	switch (c->tag) {
 	case CELL_ROW:
 	case CELL_NULL:
@@ -97,10 +94,6 @@ element_put(struct buf *b, enum col_type type, const struct cell *c)
 		break;
 	case CELL_INT:
 		put_int(b, type, c->i);
-		break;
-	case CELL_REAL:
-		memcpy(&bits, &c->real, sizeof(bits));
-		put_int8(b, (int64_t)bits);
 		break;
 	}
 }

@@ -104,12 +104,6 @@ piece_int(struct piece *p, int64_t v)
 	put(p, CELL_INT, &v, sizeof(v));
 }
 
-void
-piece_real(struct piece *p, double v)
-{
-	put(p, CELL_REAL, &v, sizeof(v));
-}
-
 bool
 cell_next(const struct piece *p, size_t *pos, struct cell *out)
 {
@@ -141,10 +135,6 @@ cell_next(const struct piece *p, size_t *pos, struct cell *out)
 		memcpy(&out->i, at, sizeof(out->i));
 		out->len = sizeof(out->i);
 		break;
-	case CELL_REAL:
-		memcpy(&out->real, at, sizeof(out->real));
-		out->len = sizeof(out->real);
-		break;
 	}
 	*pos = (size_t)(out->p - p->cells.data) + out->len;
 	return true;
@@ -169,8 +159,6 @@ fits(enum col_type type, const struct cell *c)
 	case COL_INT8:
 	case COL_TIMESTAMPTZ:
 		return c->tag == CELL_INT;
-	case COL_FLOAT8:
-		return c->tag == CELL_REAL;
 	}
 	return false;
 }

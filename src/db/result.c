@@ -32,12 +32,6 @@ db_rows(const struct db_result *r)
 	return PQntuples(r->pg);
 }
 
-int64_t
-db_affected(const struct db_result *r)
-{
-	return strtoll(PQcmdTuples(r->pg), NULL, 10);
-}
-
 bool
 db_null(const struct db_result *r, int row, int col)
 {

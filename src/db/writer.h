@@ -32,7 +32,6 @@ enum col_type {
 	COL_BOOL,
 	COL_INT4,
 	COL_INT8,
-	COL_FLOAT8,
 	COL_TIMESTAMPTZ, /* us since 1970 */
 	COL_BYTEA,
 };
@@ -96,7 +95,6 @@ void piece_uuid(struct piece *, const struct uuid *);
 void piece_text(struct piece *, const char *, size_t); /* also JSONB, BYTEA */
 void piece_str(struct piece *, const char *);          /* NULL is null */
 void piece_int(struct piece *, int64_t); /* INT4 INT8 TIMESTAMPTZ BOOL */
-void piece_real(struct piece *, double);
 
 /*
  * Queue ${p}; the writer owns it afterwards, whatever happens.  writer_commit

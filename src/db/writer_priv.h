@@ -29,7 +29,6 @@ enum cell_tag {
 	CELL_UUID, /* 16 bytes */
 	CELL_TEXT, /* uint32 length, bytes */
 	CELL_INT,  /* int64 */
-	CELL_REAL, /* double */
 };
 
 struct piece {
@@ -47,7 +46,6 @@ struct cell {
 	const char *p; /* CELL_UUID, CELL_TEXT */
 	size_t len;
 	int64_t i;
-	double real;
 };
 
 /* Read the cell at *pos and move on; false at the end. */

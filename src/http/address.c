@@ -104,8 +104,9 @@ address_client(const char *text, char out[ADDRESS_CLIENT_TEXT])
 	snprintf(out + strlen(out), ADDRESS_CLIENT_TEXT - strlen(out), "/64");
 }
 
-bool
-address_in_network(const struct address *a, const char *network)
+/* Is it in "10.0.0.0/8" or equal to "10.0.0.1"?  False for a bad network. */
+static bool
+in_network(const struct address *a, const char *network)
 {
 	const char *slash = strchr(network, '/');
 	size_t n = slash != NULL ? (size_t)(slash - network) : strlen(network);
@@ -133,7 +134,7 @@ static bool
 in_list(const struct address *a, const char *const *list)
 {
 	for (; list != NULL && *list != NULL; list++)
-		if (address_in_network(a, *list))
+		if (in_network(a, *list))
 			return true;
 	return false;
 }

@@ -23,7 +23,5 @@ void address_format(const struct address *, char out[ADDRESS_TEXT]);
  */
 #define ADDRESS_CLIENT_TEXT (ADDRESS_TEXT + 4)
 void address_client(const char *text, char out[ADDRESS_CLIENT_TEXT]);
-/* Is it in "10.0.0.0/8" or equal to "10.0.0.1"?  False for a bad network. */
-bool address_in_network(const struct address *, const char *network);
 
 #endif

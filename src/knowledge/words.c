@@ -44,8 +44,10 @@ compare(const void *key, const void *entry)
 	return strcmp(key, *(const char *const *)entry);
 }
 
-bool
-words_is_idle(const char *word)
+/* Is ${word} (lower case) one of conversation, or a pronoun, that says nothing
+ * about a subject? */
+static bool
+is_idle(const char *word)
 {
 	return bsearch(word, idle, sizeof(idle) / sizeof(*idle), sizeof(*idle),
 		   compare) != NULL;
@@ -122,7 +124,7 @@ words_of(const char *question, struct words *out)
 				               ? (char)(p[i] + ('a' - 'A'))
 				               : p[i];
 			lower[n] = '\0';
-			if (!words_is_idle(lower) &&
+			if (!is_idle(lower) &&
 			    len + n + 2 < sizeof(out->text)) {
 				if (is_overview(lower))
 					general = true;

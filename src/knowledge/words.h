@@ -22,8 +22,4 @@ struct words {
  */
 void words_of(const char *question, struct words *out);
 
-/* Is ${word} (lower case) one of conversation, or a pronoun, that says nothing
- * about a subject? */
-bool words_is_idle(const char *word);
-
 #endif

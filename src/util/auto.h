@@ -2,7 +2,6 @@
 #ifndef UTIL_AUTO_H
 #define UTIL_AUTO_H
 
-#include <stdlib.h>
 #include <unistd.h>
 
 static inline void
@@ -12,13 +11,6 @@ auto_close_fd(const int *fd)
 		close(*fd);
 }
 
-static inline void
-auto_free_ptr(void *p)
-{
-	free(*(void **)p);
-}
-
 #define auto_fd __attribute__((cleanup(auto_close_fd))) int
-#define auto_free __attribute__((cleanup(auto_free_ptr)))
 
 #endif

@@ -186,18 +186,6 @@ buf_json_str(struct buf *b, const char *s, size_t n)
 }
 
 void
-buf_consume(struct buf *b, size_t n)
-{
-	if (n > b->len)
-		n = b->len;
-	if (n == 0)
-		return;
-	memmove(b->data, b->data + n, b->len - n);
-	b->len -= n;
-	b->data[b->len] = '\0';
-}
-
-void
 buf_clear(struct buf *b)
 {
 	b->len = 0;

@@ -30,8 +30,6 @@ void buf_addf(struct buf *b, const char *fmt, ...)
  * U+FFFD.
  */
 void buf_json_str(struct buf *b, const char *s, size_t n);
-/* Remove the first ${n} bytes. */
-void buf_consume(struct buf *b, size_t n);
 void buf_clear(struct buf *b); /* len 0, failed false, memory kept */
 void buf_free(struct buf *b);
 bool buf_failed(const struct buf *b);

@@ -73,16 +73,6 @@ mem_strdup(const void *ctx, const char *s)
 	return mem_strndup(ctx, s, SIZE_MAX);
 }
 
-void *
-mem_dup(const void *ctx, const void *p, size_t n)
-{
-	void *copy = must(talloc_named_const(ctx, n, "bytes"));
-
-	if (n > 0)
-		memcpy(copy, p, n);
-	return copy;
-}
-
 char *
 mem_printf(const void *ctx, const char *fmt, ...)
 {

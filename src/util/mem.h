@@ -21,7 +21,6 @@ void *mem_zalloc_array(
     const void *ctx, size_t size, size_t n, const char *name);
 char *mem_strdup(const void *ctx, const char *s); /* NULL gives NULL */
 char *mem_strndup(const void *ctx, const char *s, size_t n); /* adds a NUL */
-void *mem_dup(const void *ctx, const void *p, size_t n);
 char *mem_printf(const void *ctx, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import unittest
@@ -147,7 +148,6 @@ class ProcessTest(unittest.TestCase):
                    ":" in self.rig.log(), 5, "the log names the line")
         self.assertEqual(self.rig.chat(message="still").status, 200)
         self.assertEqual(set(self.rig.workers()), before)
-        import subprocess
         done = subprocess.run(
             [self.rig.path("bin", "switchboardd"), "-t", "-c",
              self.rig.conf], stderr=subprocess.PIPE, text=True)
@@ -240,6 +240,17 @@ class ProcessTest(unittest.TestCase):
         self.assertIn("sb_threads_busy", text)
         for s in streams:
             s.close()
+
+    def test_logs_are_opened_again(self):
+        log = self.rig.path("log", "switchboard.log")
+        os.rename(log, log + ".1")
+        os.kill(self.rig.master, signal.SIGUSR1)
+        wait_until(lambda: os.path.exists(log), 5, "a new log file")
+
+        def written_by_a_worker():
+            self.rig.chat(message="one more line")
+            return "chat worker" in self.rig.log()
+        wait_until(written_by_a_worker, 5, "workers write to the new file")
 
     def test_sockets(self):
         for name in ("chat.sock", "admin.sock", "health.sock"):

@@ -17,6 +17,7 @@
 #include "agent/template.h"
 #include "crypto/hash.h"
 #include "db/db.h"
+#include "lib/dbfix.h"
 #include "lib/dbtemp.h"
 #include "unit/agent/seeds.h"
 #include "util/json.h"
@@ -29,22 +30,11 @@
 #define FULL "0190a000-0000-7000-8000-0000000000c0"
 #define THREADS 16
 
-static char *conninfo;
 static struct db_pool *pool;
 static struct templates *templates;
 static struct uuid acme, globex, full;
 static struct spec_error errors[SPEC_ERRORS];
 static int nerrors;
-
-static int64_t
-number(const char *text)
-{
-	char *s = dbtemp_sql(conninfo, "sb_owner", text);
-	int64_t n = strtoll(s, NULL, 10);
-
-	mem_free(s);
-	return n;
-}
 
 static int
 create(const struct uuid *account, const char *type, const char *name,
@@ -67,18 +57,20 @@ creates(void **state)
 	if (create(&acme, "sales", "one", SEED_INSTANCE, &id, &e) != 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(nerrors, 0);
-	assert_int_equal(number("SELECT count(*) FROM control.agent_instances "
-				"WHERE account_id = '" ACME "' AND "
-				"instance_name = 'one' AND status = 'active' "
-				"AND config_version = 1 AND configuration->"
-				"'rate_limits'->>'max_tokens_per_hour' = "
-				"'50000'"),
+	assert_int_equal(
+	    dbfix_number("SELECT count(*) FROM control.agent_instances "
+			 "WHERE account_id = '" ACME "' AND "
+			 "instance_name = 'one' AND status = 'active' "
+			 "AND config_version = 1 AND configuration->"
+			 "'rate_limits'->>'max_tokens_per_hour' = "
+			 "'50000'"),
 	    1);
 	assert_int_equal(
-	    number("SELECT count(*) FROM control.agent_config_versions "
-		   "WHERE account_id = '" ACME "' AND version = 1 AND author "
-		   "= 'test' AND configuration = (SELECT configuration FROM "
-		   "control.agent_instances WHERE instance_name = 'one')"),
+	    dbfix_number(
+		"SELECT count(*) FROM control.agent_config_versions "
+		"WHERE account_id = '" ACME "' AND version = 1 AND author "
+		"= 'test' AND configuration = (SELECT configuration FROM "
+		"control.agent_instances WHERE instance_name = 'one')"),
 	    1);
 
 	assert_int_equal(create(&acme, "sales", "one", "{}", &id, &e), -1);
@@ -129,8 +121,9 @@ refuses(void **state)
 	id_new(&nobody);
 	assert_int_equal(create(&nobody, "sales", "two", "{}", &id, &e), -1);
 	assert_int_equal(e.code, ERR_NOT_FOUND);
-	assert_int_equal(number("SELECT count(*) FROM control.agent_instances "
-				"WHERE instance_name ILIKE 'two'"),
+	assert_int_equal(
+	    dbfix_number("SELECT count(*) FROM control.agent_instances "
+			 "WHERE instance_name ILIKE 'two'"),
 	    0);
 }
 
@@ -165,14 +158,16 @@ configures(void **state)
 	assert_int_equal(nerrors, 1);
 	assert_int_equal(version, 3);
 	assert_int_equal(
-	    number("SELECT count(*) FROM control.agent_config_versions v JOIN "
-		   "control.agent_instances i ON i.id = v.agent_instance_id "
-		   "WHERE i.instance_name = 'three'"),
+	    dbfix_number(
+		"SELECT count(*) FROM control.agent_config_versions v JOIN "
+		"control.agent_instances i ON i.id = v.agent_instance_id "
+		"WHERE i.instance_name = 'three'"),
 	    3);
 	assert_int_equal(
-	    number("SELECT (configuration->>'max_tokens')::int FROM "
-		   "control.agent_config_versions WHERE version = 2 AND author "
-		   "= 'someone'"),
+	    dbfix_number(
+		"SELECT (configuration->>'max_tokens')::int FROM "
+		"control.agent_config_versions WHERE version = 2 AND author "
+		"= 'someone'"),
 	    5);
 	/* Nobody else's, and nobody's. */
 	assert_int_equal(configure(&globex, &id, "{}", &version, &e), -1);
@@ -180,9 +175,10 @@ configures(void **state)
 	id_new(&nobody);
 	assert_int_equal(configure(&acme, &nobody, "{}", &version, &e), -1);
 	assert_int_equal(e.code, ERR_NOT_FOUND);
-	assert_int_equal(number("SELECT config_version FROM "
-				"control.agent_instances WHERE instance_name "
-				"= 'three'"),
+	assert_int_equal(
+	    dbfix_number("SELECT config_version FROM "
+			 "control.agent_instances WHERE instance_name "
+			 "= 'three'"),
 	    3);
 }
 
@@ -202,9 +198,10 @@ statuses(void **state)
 	assert_int_equal(
 	    agent_set_status(pool, &globex, &id, "archived", &e), -1);
 	assert_int_equal(e.code, ERR_NOT_FOUND);
-	assert_int_equal(number("SELECT count(*) FROM control.agent_instances "
-				"WHERE instance_name = 'four' AND status = "
-				"'active'"),
+	assert_int_equal(
+	    dbfix_number("SELECT count(*) FROM control.agent_instances "
+			 "WHERE instance_name = 'four' AND status = "
+			 "'active'"),
 	    1);
 }
 
@@ -256,14 +253,14 @@ limit_under_concurrency(void **state)
 	assert_int_equal(limited, 11);
 	assert_int_equal(other, 0);
 	/* Archived ones do not count; coming back does. */
-	one = dbtemp_sql(conninfo, "sb_owner",
+	one = dbfix_text(
 	    "SELECT id FROM control.agent_instances WHERE account_id = '" FULL
 	    "' LIMIT 1");
 	assert_int_equal(id_parse(one, strlen(one), &id), 0);
 	mem_free(one);
 	assert_int_equal(agent_set_status(pool, &full, &id, "archived", &e), 0);
 	assert_int_equal(create(&full, "rag", "x", "{}", &id, &e), 0);
-	one = dbtemp_sql(conninfo, "sb_owner",
+	one = dbfix_text(
 	    "SELECT id FROM control.agent_instances WHERE account_id = '" FULL
 	    "' AND status = 'archived'");
 	assert_int_equal(id_parse(one, strlen(one), &id), 0);
@@ -283,12 +280,6 @@ ignore(void *arg, const char *text)
 static int
 setup(void **state)
 {
-	struct db_opts opts = { .user = "sb_admin",
-		.size = 8,
-		.wait_ms = 5000,
-		.connect_ms = 5000,
-		.statement_ms = 5000,
-		.prepared = true };
 	struct err e = { 0 };
 
 	(void)state;
@@ -296,17 +287,15 @@ setup(void **state)
 	if (crypto_setup(&e) != 0 || templates_load(TEMPLATES_DIR, NULL, ignore,
 					 NULL, &templates, &e) != 0)
 		return -1;
-	conninfo = dbtemp_new();
-	mem_free(dbtemp_sql(conninfo, "sb_owner",
+	pool = dbfix_open("sb_admin");
+	dbfix_sql(
 	    "INSERT INTO control.accounts (id, slug, name, tier, max_agents) "
 	    "VALUES ('" ACME "', 'acme', 'Acme', 'enterprise', NULL),"
 	    "('" GLOBEX "', 'globex', 'Globex', 'standard', NULL),"
-	    "('" FULL "', 'full', 'Full', 'free', 5)"));
+	    "('" FULL "', 'full', 'Full', 'free', 5)");
 	if (id_parse(ACME, 36, &acme) != 0 ||
 	    id_parse(GLOBEX, 36, &globex) != 0 || id_parse(FULL, 36, &full))
 		return -1;
-	opts.conninfo = conninfo;
-	pool = db_pool_new(&opts);
 	return 0;
 }
 
@@ -314,8 +303,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	db_pool_free(pool);
-	dbtemp_drop(conninfo);
+	dbfix_close();
 	templates_free(templates);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "agent/template.h"
 #include "crypto/hash.h"
 #include "db/db.h"
+#include "lib/dbfix.h"
 #include "lib/dbtemp.h"
 #include "shm/epoch.h"
 #include "unit/agent/seeds.h"
@@ -31,34 +32,10 @@
 #define GLOBEX "0190a000-0000-7000-8000-0000000000b0"
 #define THREADS 16
 
-static char *conninfo;
 static struct db_pool *pool;
 static struct accounts *accounts;
 static struct templates *templates;
 static const struct account *acme, *globex;
-
-static void
-sql(const char *text)
-{
-	mem_free(dbtemp_sql(conninfo, "sb_owner", text));
-}
-
-/* What the listener does: raise every account. */
-static void
-hear(void)
-{
-	char *s = dbtemp_sql(conninfo, "sb_owner",
-	    "SELECT string_agg(slot || ' ' || config_epoch, ' ') "
-	    "FROM control.accounts");
-	char *p = s;
-
-	while (*p != '\0') {
-		uint32_t slot = (uint32_t)strtoul(p, &p, 10);
-
-		epoch_raise(slot, strtoull(p, &p, 10));
-	}
-	mem_free(s);
-}
 
 static uint64_t
 misses(struct catalog *c)
@@ -151,10 +128,11 @@ made_anew(void **state)
 	(void)state;
 	assert_int_equal(
 	    catalog_get(c, acme, "sales", "human_health", 0, &old, &e), 0);
-	sql("UPDATE control.agent_instances SET configuration = "
+	dbfix_sql(
+	    "UPDATE control.agent_instances SET configuration = "
 	    "'{\"max_tokens\": 7}', config_version = 2 "
 	    "WHERE instance_name = 'human_health' AND account_id = '" ACME "'");
-	hear();
+	dbfix_hear();
 	assert_int_equal(
 	    catalog_get(c, acme, "sales", "human_health", 0, &s, &e), 0);
 	assert_int_equal(s->max_tokens, 7);
@@ -164,15 +142,17 @@ made_anew(void **state)
 	agent_spec_unref(old);
 
 	/* Put to sleep, and woken up. */
-	sql("UPDATE control.agent_instances SET status = 'inactive' "
+	dbfix_sql(
+	    "UPDATE control.agent_instances SET status = 'inactive' "
 	    "WHERE instance_name = 'human_health' AND account_id = '" ACME "'");
-	hear();
+	dbfix_hear();
 	assert_int_equal(
 	    catalog_get(c, acme, "sales", "human_health", 0, &s, &e), -1);
 	assert_int_equal(e.code, ERR_NOT_FOUND);
-	sql("UPDATE control.agent_instances SET status = 'active' "
+	dbfix_sql(
+	    "UPDATE control.agent_instances SET status = 'active' "
 	    "WHERE instance_name = 'human_health' AND account_id = '" ACME "'");
-	hear();
+	dbfix_hear();
 	assert_int_equal(
 	    catalog_get(c, acme, "sales", "human_health", 0, &s, &e), 0);
 	agent_spec_unref(s);
@@ -190,8 +170,9 @@ others_stay(void **state)
 	(void)state;
 	assert_int_equal(
 	    catalog_get(c, acme, "sales", "human_health", 0, &s, &e), 0);
-	sql("UPDATE control.accounts SET name = name WHERE slug = 'globex'");
-	hear();
+	dbfix_sql(
+	    "UPDATE control.accounts SET name = name WHERE slug = 'globex'");
+	dbfix_hear();
 	assert_int_equal(
 	    catalog_get(c, acme, "sales", "human_health", 0, &t, &e), 0);
 	assert_ptr_equal(s, t);
@@ -209,12 +190,13 @@ unusable(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	sql("INSERT INTO control.agent_instances (account_id, id, agent_type, "
+	dbfix_sql(
+	    "INSERT INTO control.agent_instances (account_id, id, agent_type, "
 	    "instance_name, display_name, configuration) VALUES "
 	    "('" ACME "', gen_random_uuid(), 'sales', 'broken', 'B', "
 	    "'{\"tools\": {\"product_search\": {\"max_results\": \"x\"}}}'),"
 	    "('" ACME "', gen_random_uuid(), 'lost', 'one', 'L', '{}')");
-	hear();
+	dbfix_hear();
 	assert_int_equal(
 	    catalog_get(c, acme, "sales", "broken", 0, &s, &e), -1);
 	assert_int_equal(e.code, ERR_UNAVAILABLE);
@@ -256,9 +238,9 @@ run_threads(struct catalog *c, int changes)
 		assert_int_equal(
 		    pthread_create(&threads[i], NULL, getter, c), 0);
 	for (int i = 0; i < changes; i++) {
-		sql("UPDATE control.agent_instances SET config_version = "
-		    "config_version + 1 WHERE account_id = '" ACME "'");
-		hear();
+		dbfix_sql("UPDATE control.agent_instances SET config_version = "
+			  "config_version + 1 WHERE account_id = '" ACME "'");
+		dbfix_hear();
 	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], &bad);
@@ -297,12 +279,6 @@ ignore(void *arg, const char *text)
 static int
 setup(void **state)
 {
-	struct db_opts opts = { .user = "sb_chat",
-		.size = 8,
-		.wait_ms = 5000,
-		.connect_ms = 5000,
-		.statement_ms = 5000,
-		.prepared = true };
 	struct err e = { 0 };
 
 	(void)state;
@@ -313,11 +289,12 @@ setup(void **state)
 		print_error("%s\n", e.text);
 		return -1;
 	}
-	conninfo = dbtemp_new();
-	sql("INSERT INTO control.accounts (id, slug, name, tier) VALUES "
-	    "('" ACME "', 'acme', 'Acme', 'enterprise'),"
-	    "('" GLOBEX "', 'globex', 'Globex', 'standard')");
-	sql("INSERT INTO control.agent_instances (account_id, id, agent_type, "
+	pool = dbfix_open("sb_chat");
+	dbfix_sql("INSERT INTO control.accounts (id, slug, name, tier) VALUES "
+		  "('" ACME "', 'acme', 'Acme', 'enterprise'),"
+		  "('" GLOBEX "', 'globex', 'Globex', 'standard')");
+	dbfix_sql(
+	    "INSERT INTO control.agent_instances (account_id, id, agent_type, "
 	    "instance_name, display_name, configuration, status) VALUES "
 	    "('" ACME "', gen_random_uuid(), 'sales', 'human_health', "
 	    "'Human Hé', '" SEED_INSTANCE "', 'active'),"
@@ -329,8 +306,6 @@ setup(void **state)
 	    "'{}', 'active'),"
 	    "('" GLOBEX "', gen_random_uuid(), 'sales', 'foreign', 'F', '{}', "
 	    "'active')");
-	opts.conninfo = conninfo;
-	pool = db_pool_new(&opts);
 	accounts = accounts_new(pool, 10);
 	if (accounts_by_slug(accounts, "acme", 0, &acme, &e) != 0 ||
 	    accounts_by_slug(accounts, "globex", 0, &globex, &e) != 0)
@@ -345,8 +320,7 @@ teardown(void **state)
 	account_unref(acme);
 	account_unref(globex);
 	accounts_free(accounts);
-	db_pool_free(pool);
-	dbtemp_drop(conninfo);
+	dbfix_close();
 	templates_free(templates);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "auth/key.h"
 #include "crypto/hash.h"
 #include "db/db.h"
+#include "lib/dbfix.h"
 #include "lib/dbtemp.h"
 #include "shm/epoch.h"
 #include "util/lru.h"
@@ -27,28 +28,8 @@
 #define AGENT "0190a000-0000-7000-8000-00000000a9e0"
 #define THREADS 16
 
-static char *conninfo;
 static struct db_pool *pool;
 static struct keys *keys;
-
-static void
-sql(const char *text)
-{
-	mem_free(dbtemp_sql(conninfo, "sb_owner", text));
-}
-
-static void
-hear(void)
-{
-	char *s = dbtemp_sql(conninfo, "sb_owner",
-	    "SELECT slot || ' ' || config_epoch FROM control.accounts "
-	    "WHERE slug = 'acme'");
-	char *end;
-	uint32_t slot = (uint32_t)strtoul(s, &end, 10);
-
-	epoch_raise(slot, strtoull(end, NULL, 10));
-	mem_free(s);
-}
 
 /* Store ${text} as an API key; ${rest} are role, expires_at, revoked_at. */
 static void
@@ -65,7 +46,7 @@ store_api(const char *text, const char *rest)
 	    "key_hash, role, expires_at, revoked_at) VALUES ('" ACME "', "
 	    "gen_random_uuid(), 'k', '%.12s', '\\x%s', %s)",
 	    text, hex, rest);
-	sql(insert);
+	dbfix_sql(insert);
 	mem_free(insert);
 }
 
@@ -84,7 +65,7 @@ store_widget(const char *text, const char *agent, const char *revoked)
 	    "('" ACME "', gen_random_uuid(), 'w', '%.12s', '\\x%s', %s, "
 	    "'{https://a.test,http://localhost:*}', %s)",
 	    text, hex, agent, revoked);
-	sql(insert);
+	dbfix_sql(insert);
 	mem_free(insert);
 }
 
@@ -152,14 +133,14 @@ api_key(void **state)
 	assert_int_equal(find(KEY_WIDGET, text, &again), -1);
 
 	/* Another role, heard of: there at once. */
-	sql("UPDATE control.api_keys SET role = 'viewer'");
-	hear();
+	dbfix_sql("UPDATE control.api_keys SET role = 'viewer'");
+	dbfix_hear();
 	assert_int_equal(find(KEY_API, text, &again), 0);
 	assert_int_equal(again->role, ROLE_VIEWER);
 	key_unref(again);
 	/* Revoked. */
-	sql("UPDATE control.api_keys SET revoked_at = now()");
-	hear();
+	dbfix_sql("UPDATE control.api_keys SET revoked_at = now()");
+	dbfix_hear();
 	assert_int_equal(find(KEY_API, text, &again), -1);
 	assert_int_equal(k->role, ROLE_AGENT_MANAGER);
 	key_unref(k);
@@ -189,7 +170,7 @@ widget_key(void **state)
 
 	/* 24 bytes are enough for a public key. */
 	store_widget("sb_pub_0123456789abcdefghijklmnopqrstuv", "NULL", "NULL");
-	hear();
+	dbfix_hear();
 	assert_int_equal(
 	    find(KEY_WIDGET, "sb_pub_0123456789abcdefghijklmnopqrstuv", &k), 0);
 	assert_true(id_is_nil(&k->agent_id));
@@ -220,7 +201,7 @@ expired(void **state)
 	key_unref(k);
 	for (int i = 0; i < 300 && find(KEY_API, text, &k) == 0; i++) {
 		key_unref(k);
-		mem_free(dbtemp_sql(conninfo, NULL, "SELECT pg_sleep(0.02)"));
+		dbfix_sql("SELECT pg_sleep(0.02)");
 	}
 	assert_int_equal(find(KEY_API, text, &k), -1);
 }
@@ -256,13 +237,7 @@ malformed(void **state)
 		"SB_LIVE_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
 		" sb_live_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
 		"sb_pub_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG" };
-	struct db_opts opts = { .conninfo = "host=/nonexistent dbname=x",
-		.user = "sb_chat",
-		.size = 1,
-		.wait_ms = 10,
-		.connect_ms = 100,
-		.statement_ms = 100 };
-	struct db_pool *away = db_pool_new(&opts);
+	struct db_pool *away = dbfix_away();
 	struct keys *ks = keys_new(away, 10);
 	const struct key *k = NULL;
 	struct err e = { 0 };
@@ -306,7 +281,7 @@ unknown_then_made(void **state)
 	store_api(text, "'viewer', NULL, NULL");
 	assert_int_equal(find(KEY_API, text, &k), -1);
 	/* ... until it is heard of. */
-	hear();
+	dbfix_hear();
 	assert_int_equal(find(KEY_API, text, &k), 0);
 	key_unref(k);
 }
@@ -340,7 +315,7 @@ one_flight(void **state)
 	key_make(KEY_API, text, prefix, hash);
 	store_api(text, "'viewer', NULL, NULL");
 	shared_text = text;
-	hear();
+	dbfix_hear();
 	keys_stats(keys, &before);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(
@@ -356,26 +331,19 @@ one_flight(void **state)
 static int
 setup(void **state)
 {
-	struct db_opts opts = { .user = "sb_chat",
-		.size = 8,
-		.wait_ms = 5000,
-		.connect_ms = 5000,
-		.statement_ms = 5000,
-		.prepared = true };
 	struct err e = { 0 };
 
 	(void)state;
 	epoch_map(1024);
 	if (crypto_setup(&e) != 0)
 		return -1;
-	conninfo = dbtemp_new();
-	sql("INSERT INTO control.accounts (id, slug, name, tier) VALUES "
-	    "('" ACME "', 'acme', 'Acme', 'standard')");
-	sql("INSERT INTO control.agent_instances (account_id, id, agent_type, "
+	pool = dbfix_open("sb_chat");
+	dbfix_sql("INSERT INTO control.accounts (id, slug, name, tier) VALUES "
+		  "('" ACME "', 'acme', 'Acme', 'standard')");
+	dbfix_sql(
+	    "INSERT INTO control.agent_instances (account_id, id, agent_type, "
 	    "instance_name, display_name) VALUES ('" ACME "', '" AGENT "', "
 	    "'sales', 'one', 'One')");
-	opts.conninfo = conninfo;
-	pool = db_pool_new(&opts);
 	keys = keys_new(pool, 100);
 	return 0;
 }
@@ -385,8 +353,7 @@ teardown(void **state)
 {
 	(void)state;
 	keys_free(keys);
-	db_pool_free(pool);
-	dbtemp_drop(conninfo);
+	dbfix_close();
 	return 0;
 }
 

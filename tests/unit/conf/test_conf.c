@@ -63,7 +63,6 @@ test_defaults(void **state)
 	assert_string_equal(c->trusted_proxies[0], "127.0.0.1");
 	assert_string_equal(c->trusted_proxies[1], "::1");
 	assert_null(c->trusted_proxies[2]);
-	assert_null(c->public_urls[0]);
 	assert_string_equal(c->file, "F");
 	/* Each default is what it says and inside its own limits: the parser
 	 * has read them all to get here. */
@@ -83,7 +82,7 @@ test_values(void **state)
 		 "database_prepared = off\n"
 		 "run_dir = /run/x y/#z   \n"
 		 "state_dir = \"  with \\\"quotes\\\" and \\\\ # \" # c\n"
-		 "public_urls = https://a.example\thttps://b.example  \n"
+		 "trusted_proxies = 192.0.2.1\t2001:db8::/32  \n"
 		 "metrics_allow =\n"
 		 "pid_file = \"\"\n"
 		 "drain_limit = 1500ms\n"
@@ -95,9 +94,9 @@ test_values(void **state)
 	assert_false(c->database_prepared);
 	assert_string_equal(c->run_dir, "/run/x y/#z");
 	assert_string_equal(c->state_dir, "  with \"quotes\" and \\ # ");
-	assert_string_equal(c->public_urls[0], "https://a.example");
-	assert_string_equal(c->public_urls[1], "https://b.example");
-	assert_null(c->public_urls[2]);
+	assert_string_equal(c->trusted_proxies[0], "192.0.2.1");
+	assert_string_equal(c->trusted_proxies[1], "2001:db8::/32");
+	assert_null(c->trusted_proxies[2]);
 	assert_null(c->metrics_allow[0]);
 	assert_string_equal(c->pid_file, "");
 	assert_int_equal(c->drain_limit, 1500);

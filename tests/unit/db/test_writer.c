@@ -36,7 +36,7 @@ test_types(void **state)
 	expect(
 	    "SELECT count(*) FROM data.child WHERE body = E'ä\\n''\"{}\\\\' "
 	    "AND j = '{\"a\": [1, \"ü\"]}' AND b AND i4 = -2147483648 AND i8 "
-	    "= 9223372036854775807 AND f8 = -0.125 AND t = '2023-11-14 "
+	    "= 9223372036854775807 AND t = '2023-11-14 "
 	    "22:13:20.123456+00' AND raw = '\\x610062'",
 	    "1");
 	p = piece_new(&account);
@@ -46,11 +46,11 @@ test_types(void **state)
 	piece_uuid(p, &account);
 	piece_uuid(p, &parent);
 	piece_uuid(p, &parent);
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 7; i++)
 		piece_null(p);
 	assert_int_equal(writer_commit(w, p, 0, &e), 0);
 	expect("SELECT count(*) FROM data.child WHERE num_nulls(body, j, b, i4,"
-	       " i8, f8, t, raw) = 8",
+	       " i8, t, raw) = 7",
 	    "1");
 	expect("SELECT note IS NULL FROM data.parent LIMIT 1", "t");
 	writer_free(w, clock_mono() + 5 * CLOCK_S);

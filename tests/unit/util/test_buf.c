@@ -21,7 +21,6 @@ test_empty(void **state)
 	assert_false(buf_failed(&b));
 	buf_add(&b, NULL, 0);
 	buf_adds(&b, "");
-	buf_consume(&b, 5);
 	buf_clear(&b);
 	assert_string_equal(b.data, "");
 	buf_free(&b);
@@ -134,26 +133,6 @@ test_format(void **state)
 }
 
 static void
-test_consume(void **state)
-{
-	struct buf b;
-
-	(void)state;
-	buf_init(&b, NULL, 100);
-	buf_adds(&b, "abcdef");
-	buf_consume(&b, 2);
-	assert_string_equal(b.data, "cdef");
-	buf_consume(&b, 0);
-	assert_string_equal(b.data, "cdef");
-	buf_consume(&b, 4);
-	assert_string_equal(b.data, "");
-	buf_adds(&b, "xy");
-	buf_consume(&b, 99);
-	assert_int_equal(b.len, 0);
-	buf_free(&b);
-}
-
-static void
 test_json(void **state)
 {
 	static const struct {
@@ -216,7 +195,6 @@ main(void)
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_format),
-		cmocka_unit_test(test_consume),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_context),
 	};

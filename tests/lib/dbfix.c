@@ -1,0 +1,89 @@
+/* The database of a test program. */
+#include "lib/dbfix.h"
+
+#include <stdlib.h>
+
+#include "db/db.h"
+#include "lib/dbtemp.h"
+#include "shm/epoch.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+static char *conninfo;
+static struct db_pool *pool;
+
+struct db_pool *
+dbfix_open(const char *role)
+{
+	struct db_opts opts = { .user = role,
+		.size = 8,
+		.wait_ms = 5000,
+		.connect_ms = 5000,
+		.statement_ms = 5000,
+		.prepared = true };
+
+	conninfo = dbtemp_new();
+	opts.conninfo = conninfo;
+	pool = db_pool_new(&opts);
+	return pool;
+}
+
+void
+dbfix_close(void)
+{
+	db_pool_free(pool);
+	dbtemp_drop(conninfo);
+}
+
+struct db_pool *
+dbfix_away(void)
+{
+	struct db_opts opts = { .conninfo = "host=/nonexistent dbname=x",
+		.user = "sb_chat",
+		.size = 1,
+		.wait_ms = 10,
+		.connect_ms = 100,
+		.statement_ms = 100 };
+
+	return db_pool_new(&opts);
+}
+
+void
+dbfix_sql(const char *sql)
+{
+	mem_free(dbfix_text(sql));
+}
+
+char *
+dbfix_text(const char *sql)
+{
+	return dbtemp_sql(conninfo, "sb_owner", sql);
+}
+
+int64_t
+dbfix_number(const char *sql)
+{
+	char *s = dbfix_text(sql);
+	int64_t n = strtoll(s, NULL, 10);
+
+	mem_free(s);
+	return n;
+}
+
+void
+dbfix_hear(void)
+{
+	char *s = dbfix_text("SELECT '0 ' || config_epoch || (SELECT "
+			     "coalesce(string_agg(' ' || slot || ' ' || "
+			     "config_epoch, ''), '') FROM control.accounts) "
+			     "FROM control.platform");
+	char *p = s;
+
+	while (*p != '\0') {
+		uint32_t slot = (uint32_t)strtoul(p, &p, 10);
+
+		epoch_raise(slot, strtoull(p, &p, 10));
+	}
+	mem_free(s);
+}
