@@ -46,6 +46,7 @@ struct conn {
 	int64_t began, first_delta, last_event;
 	unsigned deltas;
 	bool done_event;
+	bool last;     /* the server closes after this answer */
 	char tail[16]; /* last bytes, to find events and chunk ends over
 	                  reads */
 	size_t tail_len;
@@ -209,10 +210,13 @@ read_head(struct conn *c)
 	}
 	c->status = (int)status;
 	c->left = -1;
+	c->last = false;
 	while ((line = strstr(line, "\r\n")) != NULL) {
 		line += 2;
 		if (strncasecmp(line, "content-length:", 15) == 0)
 			c->left = strtoll(line + 15, NULL, 10);
+		else if (strncasecmp(line, "connection: close", 17) == 0)
+			c->last = true;
 	}
 }
 
@@ -314,6 +318,8 @@ step(struct conn *c, bool more)
 	if (opt.streams) {
 		drop(c);
 		c->phase = DONE;
+	} else if (c->last) {
+		drop(c); /* open_more() dials again */
 	} else if (more) {
 		begin(c);
 		if (push(c) != 0) {
