@@ -31,7 +31,7 @@ struct keeper {
 	bool stop;
 	atomic_bool hopeless;
 	unsigned retry_ms;
-	bool said; /* that the database is away */
+	atomic_bool away; /* and it has been said */
 };
 
 /* Wait; true when the keeper is to end. */
@@ -68,6 +68,7 @@ keeper_open(struct keeper *k)
 	struct err e = { 0 };
 
 	if (parts_open(k->parts, &e) == 0) {
+		atomic_store(&k->away, false);
 		procs_wake(procs_self_slot());
 		return TICK_MS;
 	}
@@ -75,9 +76,9 @@ keeper_open(struct keeper *k)
 		log_event(LOG_ERROR, "schema_refused", "error", e.text, NULL);
 		atomic_store(&k->hopeless, true);
 		procs_wake(procs_self_slot());
-	} else if (!k->said) {
+	} else if (!atomic_exchange(&k->away, true)) {
 		log_event(LOG_WARN, "database_away", "error", e.text, NULL);
-		k->said = true;
+		procs_wake(procs_self_slot());
 	}
 	return keeper_retry(k);
 }
@@ -124,6 +125,12 @@ bool
 keeper_hopeless(const struct keeper *k)
 {
 	return atomic_load(&k->hopeless);
+}
+
+bool
+keeper_away(const struct keeper *k)
+{
+	return atomic_load(&k->away);
 }
 
 int

@@ -16,6 +16,8 @@ struct parts;
 struct keeper *keeper_new(struct parts *);
 /* The schema is one this program does not know: the process must end. */
 bool keeper_hopeless(const struct keeper *);
+/* An attempt to reach the database has failed, and none has succeeded yet. */
+bool keeper_away(const struct keeper *);
 /* 0, or -1 when it still waits for the database at ${deadline}: then it goes
  * on, and the process must end by _exit(). */
 int keeper_free(struct keeper *, int64_t deadline);

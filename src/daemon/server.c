@@ -19,6 +19,8 @@
 #include "util/banned.h"
 
 #define TICK_MS 100
+/* How long callers wait for a start that hears nothing from the database. */
+#define SILENT_LONGEST CLOCK_S
 /* How long before the drain's limit turns are told to end. */
 #define LAST_WORDS_MS 2000
 /* With the master gone everything is over in two seconds. */
@@ -35,7 +37,7 @@ struct server {
 	struct pool *pool;
 	struct keeper *keeper;
 	bool listening, ready, leaving;
-	int64_t leave_limit;
+	int64_t began, leave_limit;
 };
 
 static void
@@ -47,9 +49,22 @@ server_listen(struct server *s)
 	pool_listen(s->pool);
 }
 
+/* Health is told at once; and to refuse is better than to be silent, when the
+ * database is away and nobody else serves. */
+static bool
+server_may_refuse(const struct server *s)
+{
+	if (s->process->kind == PROC_LISTENER)
+		return true;
+	return (keeper_away(s->keeper) ||
+		   clock_mono() - s->began > SILENT_LONGEST) &&
+	       !process_others_ready(s->process);
+}
+
 /*
  * Serve when the database has been found good.  Before, requests are left to
- * others; where there are none they are refused, which is better than silence.
+ * others, or wait a moment in the socket's queue: a worker that took them would
+ * answer 503 while its neighbour is ready.
  */
 static void
 server_come_up(struct server *s)
@@ -58,7 +73,7 @@ server_come_up(struct server *s)
 
 	if (s->ready || s->leaving)
 		return;
-	if (open || !process_others_ready(s->process))
+	if (open || server_may_refuse(s))
 		server_listen(s);
 	if (open) {
 		s->ready = true;
@@ -156,7 +171,9 @@ server_drain(struct server *s, int limit_ms)
 int
 server_run(struct process *p, struct parts *parts, const struct server_opts *o)
 {
-	struct server s = { .process = p, .parts = parts, .o = o };
+	struct server s = {
+		.process = p, .parts = parts, .o = o, .began = clock_mono()
+	};
 	bool done, hopeless;
 	struct err e = { 0 };
 	int limit_ms;
