@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 import threading
+import time
 import unittest
 
 from rig import SOURCE, Rig, wait_until
@@ -282,10 +283,43 @@ class HostileTest(unittest.TestCase):
                 return False
         wait_until(answers, 5, "chat is answered after the mutants")
         # libfcgi's own assertion may end a worker; nothing of ours may.
-        for line in self.rig.log().splitlines():
-            event = json.loads(line)
-            if event.get("event") == "worker_died":
-                self.assertIn("6", str(event.get("signal", "6")), line)
+        self.assertEqual([d for d in self.deaths() if d.get("signal") != "6"], [])
+
+    def deaths(self):
+        """What the log says about workers that died."""
+        events = [json.loads(line) for line in self.rig.log().splitlines()]
+        return [e for e in events if e.get("event") == "worker_died"]
+
+    def test_the_known_abort(self):
+        """libfcgi before 2.4.5 ends the whole process on one message of 32
+        bytes (ROBUSTNESS 1); then another worker stands there in a second."""
+        before, died = set(self.rig.workers()), len(self.deaths())
+        message = self.record(1, struct.pack("!HB5x", 1, 0)) + self.record(
+            4, struct.pack("!II", 0xc0000000, 0xc0000000))
+        self.assertEqual(len(message), 32)
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(5)
+        s.connect(self.rig.path("run", "chat.sock"))
+        s.sendall(message)
+        s.shutdown(socket.SHUT_WR)
+        try:
+            self.assertEqual(s.recv(1), b"")
+        except ConnectionError:
+            pass
+        s.close()
+        ended = time.monotonic()
+        while len(self.deaths()) == died and time.monotonic() - ended < 1:
+            time.sleep(0.02)
+        if len(self.deaths()) > died:
+            now = wait_until(lambda: set(self.rig.workers()) - before and
+                             set(self.rig.workers()), 5, "a new worker")
+            self.assertLess(time.monotonic() - ended, 1)
+            self.assertEqual([(int(d["child"]), d["signal"])
+                              for d in self.deaths()[died:]],
+                             [(pid, "6") for pid in before - now])
+        else:
+            self.assertEqual(set(self.rig.workers()), before)
+        self.assertEqual(self.post({"message": "alive"}).status, 200)
 
     def test_odd_parameters(self):
         """First match wins, by exact name; NUL and "=" in names are inert."""
