@@ -24,6 +24,7 @@
 #include "daemon/family.h"
 #include "daemon/limits.h"
 #include "daemon/lost.h"
+#include "daemon/notify.h"
 #include "daemon/sockets.h"
 #include "daemon/title.h"
 #include "shm/epoch.h"
@@ -79,6 +80,18 @@ conf_keep(struct conf *c, const struct conf *boot)
 #undef KEEP_RESTART
 }
 
+/* What a person sees who asks the service manager. */
+static void
+tell_ready(const struct master *m, const char *note)
+{
+	const struct conf *c = m->now->conf;
+
+	notify_send("READY=1\nSTATUS=%sGeneration %u: %lld chat, %lld admin, "
+		    "%lld job workers.",
+	    note, m->now->number, (long long)c->chat_workers,
+	    (long long)c->admin_workers, (long long)c->job_workers);
+}
+
 /* Read the file again; NULL when it is refused. */
 static const struct conf *
 conf_again(struct master *m)
@@ -112,9 +125,17 @@ reload_begin(struct master *m)
 	const struct conf *c;
 
 	m->reload = false;
+	if (m->now != NULL)
+		notify_send("RELOADING=1\nMONOTONIC_USEC=%lld\n"
+			    "STATUS=Reloading.",
+		    (long long)(clock_mono() / 1000));
 	c = conf_again(m);
-	if (c == NULL)
+	if (c == NULL) {
+		if (m->now != NULL)
+			tell_ready(m, "The new configuration was refused, see "
+				      "the log. ");
 		return;
+	}
 	m->next = family_generation(++m->number, c, true);
 	log_event(
 	    LOG_INFO, "reload_begun", "generation", log_int(m->number), NULL);
@@ -144,6 +165,7 @@ reload_done(struct master *m)
 	log_event(LOG_INFO, old == NULL ? "started" : "reload_done",
 	    "generation", log_int(m->now->number), "ms",
 	    log_int((clock_mono() - m->now->began) / CLOCK_MS), NULL);
+	tell_ready(m, "");
 	if (old != NULL)
 		family_leave(m->family, old);
 }
@@ -154,6 +176,7 @@ static void
 master_stop(struct master *m, int sig)
 {
 	log_event(LOG_INFO, "stopping", "signal", log_int(sig), NULL);
+	notify_send("STOPPING=1\nSTATUS=Finishing what runs.");
 	if (m->stopping || sig == SIGQUIT) {
 		/* Asked twice: the requests that run are not waited for. */
 		m->stopping = true;
@@ -238,6 +261,7 @@ master_loop(struct master *m)
 
 	for (;;) {
 		at = master_tend(m);
+		sooner(&at, notify_watchdog());
 		if (m->stopping && family_count(m->family) == 0)
 			return;
 		poll(pf, 2, at == 0 ? -1 : clock_left_ms(at, 60000));
@@ -351,6 +375,7 @@ master_run(const struct conf *c)
 	title_set(title);
 	log_process("master");
 	limits_setup();
+	notify_setup();
 	m = mem_new(NULL, struct master);
 	m->boot = c;
 	if (master_open(m, c, &e) != 0) {
