@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -13,10 +14,16 @@ from rig import Provider, Rig, wait_until
 
 
 class Load:
-    """Callers in threads, each with a kept connection, until stopped."""
+    """Callers in threads, each with a kept connection, until stopped.
+
+    While ${go} is not set no request is begun; ${waiting} says, by caller,
+    whether an answer is being waited for.
+    """
 
     def __init__(self, rig, callers=8):
         self.rig, self.stop_it = rig, threading.Event()
+        self.go, self.waiting = threading.Event(), [False] * callers
+        self.go.set()
         self.ok, self.bad, self.lock = [], [], threading.Lock()
         self.threads = [threading.Thread(target=self.call, args=(i,))
                         for i in range(callers)]
@@ -27,7 +34,9 @@ class Load:
         c, n = self.rig.connect(), 0
         while not self.stop_it.is_set():
             n += 1
-            text, now = f"load {i}-{n}-{os.getpid()}", time.monotonic()
+            text = f"load {i}-{n}-{os.getpid()}"
+            self.waiting[i] = self.go.wait()
+            now = time.monotonic()
             try:
                 reply = self.rig.chat(message=text, connection=c)
                 problem = None if reply.status == 200 else reply
@@ -35,6 +44,7 @@ class Load:
                 problem = e
                 c.close()
                 c = self.rig.connect()
+            self.waiting[i] = False
             with self.lock:
                 if problem is None:
                     self.ok.append((now, reply.json["turn_id"]))
@@ -71,28 +81,66 @@ class ProcessTest(unittest.TestCase):
         (n,), = self.rig.sql("select count(*) from turns")
         self.assertEqual(int(n), len(have))
 
+    def kill(self, load, count):
+        """Kill a worker; how many requests it had in hand when all others
+        were answered (None: not to be counted), when it was gone, and how
+        long another took to stand in its place."""
+        before = set(self.rig.workers())
+        victim = sorted(before)[0]
+        waiting = None
+        if count:
+            os.kill(victim, signal.SIGSTOP)
+            load.go.clear()
+            since = time.monotonic()
+            while time.monotonic() - since < 0.5:
+                if waiting != sum(load.waiting):
+                    waiting, since = sum(load.waiting), time.monotonic()
+                time.sleep(0.01)
+        began = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f"/proc/{victim}"), 5, "gone")
+        gone = time.monotonic()
+        load.go.set()
+        wait_until(lambda: len(set(self.rig.workers()) -
+                               (before - {victim})) >= 1, 2,
+                   "another worker stands in its place")
+        return waiting, gone, time.monotonic() - began
+
     def test_worker_killed(self):
-        load = Load(self.rig, 8)
-        kills = []
-        for _ in range(4):
-            time.sleep(2)
-            before = set(self.rig.workers())
-            victim = sorted(before)[0]
-            kills.append(time.monotonic())
-            os.kill(victim, signal.SIGKILL)
-            wait_until(lambda: len(set(self.rig.workers()) -
-                                   (before - {victim})) >= 1, 2,
-                       "another worker stands in its place")
-        time.sleep(2)
+        """A1: what a killed worker had in hand fails and nothing else does.
+
+        With every other kill the victim is stopped first and the callers wait
+        until the other workers have answered, so that what is left is what it
+        had in hand: at most that many fail.  In between the kill comes
+        unprepared; the kernel takes some milliseconds to close the sockets of
+        what dies, and what the web server hands over until then is lost too,
+        so every request that fails was begun before the worker was gone.
+        SB_LONG=60 for the size of ROBUSTNESS."""
+        load = Load(self.rig, 32)
+        self.addCleanup(load.stop)
+        end = time.monotonic() + float(os.environ.get("SB_LONG", 12))
+        kills, respawn = [], 0
+        while time.monotonic() < end - 2:
+            time.sleep(4)
+            failed = len(load.bad)
+            in_hand, gone, took = self.kill(load, len(kills) % 2 == 0)
+            time.sleep(1)
+            with load.lock:
+                bad = load.bad[failed:]
+            kills.append((in_hand, len(bad)))
+            respawn = max(respawn, took)
+            if in_hand is not None:
+                self.assertLessEqual(len(bad), in_hand)
+            self.assertEqual([b for b in bad if b[0] > gone], [])
+            self.assertEqual({getattr(b[1], "status", b[1]) for b in bad} -
+                             {502}, set())
+        time.sleep(1)
         load.stop()
+        self.assertEqual(len(load.bad), sum(n for _, n in kills))
         self.assertGreater(len(load.ok), 100)
-        # At most what was in flight at that worker, and none a second later.
-        self.assertLessEqual(len(load.bad), 8 * len(kills))
-        late = [b for b in load.bad
-                if not any(0 <= b[0] + 0.0 - k < 1 or
-                           0 <= k - b[0] < 5 for k in kills)]
-        self.assertEqual(late, [])
         self.stored_once(load)
+        print(f"answered {len(load.ok)}, in hand and failed, by kill: {kills}"
+              f", respawn at most {respawn:.2f} s", file=sys.stderr)
 
     def test_killed_workers_turns_are_marked(self):
         rig = self.rig
