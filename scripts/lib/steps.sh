@@ -353,7 +353,7 @@ step_database() {
 	if [ ! -s etc/switchboard.conf ] || [ ! -s state/quickstart/init ]; then
 		copy_templates
 			logged "$log" sh -c 'read -r PGPASSWORD && export PGPASSWORD && exec "$@"' sh \
-			"$DIR/app/bin/switchboard" init \
+			"$DIR/app/bin/switchboard" init --keep \
 			--super "host=$RUN/pg user=sb_super dbname=postgres" \
 			--etc "$DIR/etc" \
 			--database-url "host=$RUN/pg" \

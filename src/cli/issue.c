@@ -1,9 +1,11 @@
 /* Keys and people, as they come into being. */
 #include "cli/issue.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "account/account.h"
+#include "cli/cli.h"
 #include "cli/people/store.h"
 #include "cli/store.h"
 #include "crypto/hash.h"
@@ -11,6 +13,9 @@
 #include "util/str.h"
 
 #include "util/banned.h"
+
+#define PASSWORD_MIN 10
+#define PASSWORD_MAX 1024
 
 int
 issue_key(struct db_pool *db, const struct uuid *account, struct issue_key *k,
@@ -55,6 +60,31 @@ issue_password(char out[ISSUE_PASSWORD])
 
 	id_random(bytes, sizeof bytes);
 	str_b64url(bytes, sizeof bytes, out);
+}
+
+int
+issue_password_given(struct cli *c, const char **ret, bool *made, struct err *e)
+{
+	char line[PASSWORD_MAX + 2];
+	char *text;
+
+	*made = !cli_flag(c, "password-stdin");
+	if (*made) {
+		text = mem_zalloc(c->ctx, ISSUE_PASSWORD, "password");
+		issue_password(text);
+		*ret = text;
+		return 0;
+	}
+	if (fgets(line, sizeof line, stdin) == NULL)
+		return err_set(e, ERR_INVALID, "no password on standard input");
+	line[strcspn(line, "\r\n")] = '\0';
+	if (strlen(line) < PASSWORD_MIN || strlen(line) > PASSWORD_MAX)
+		return err_set(e, ERR_INVALID,
+		    "the password must have %d to %d characters", PASSWORD_MIN,
+		    PASSWORD_MAX);
+	*ret = mem_strdup(c->ctx, line);
+	crypto_wipe(line, sizeof line);
+	return 0;
 }
 
 int

@@ -12,6 +12,7 @@
 #include "cli/demo/content.h"
 #include "cli/demo/secrets.h"
 #include "cli/demo/store.h"
+#include "cli/files.h"
 #include "cli/issue.h"
 #include "cli/out.h"
 #include "cli/people/store.h"
@@ -42,7 +43,9 @@ read_file(struct cli *c, const char *name, json_t **ret, struct err *e)
 
 	return cli_read_json(c,
 	    mem_printf(c->ctx, "%s/%s.json",
-		dir != NULL ? dir : SB_DATADIR "/demo", name),
+		dir != NULL ? dir
+			    : mem_printf(c->ctx, "%s/demo", files_data(c->ctx)),
+		name),
 	    ret, e);
 }
 

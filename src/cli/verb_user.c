@@ -14,39 +14,10 @@
 
 #include "util/banned.h"
 
-#define PASSWORD_MIN 10
-#define PASSWORD_MAX 1024
-
 static const struct out_col list_cols[] = { { "email", "EMAIL" },
 	{ "display_name", "NAME" }, { "is_active", "ACTIVE" },
 	{ "is_platform_admin", "PLATFORM ADMIN" },
 	{ "memberships_text", "MEMBER OF" }, { NULL, NULL } };
-
-/* The password to set: from standard input, or a new one.  *made says which. */
-static int
-password_given(struct cli *c, const char **ret, bool *new, struct err *e)
-{
-	char line[PASSWORD_MAX + 2];
-	char *text;
-
-	*new = !cli_flag(c, "password-stdin");
-	if (*new) {
-		text = mem_zalloc(c->ctx, ISSUE_PASSWORD, "password");
-		issue_password(text);
-		*ret = text;
-		return 0;
-	}
-	if (fgets(line, sizeof line, stdin) == NULL)
-		return err_set(e, ERR_INVALID, "no password on standard input");
-	line[strcspn(line, "\r\n")] = '\0';
-	if (strlen(line) < PASSWORD_MIN || strlen(line) > PASSWORD_MAX)
-		return err_set(e, ERR_INVALID,
-		    "the password must have %d to %d characters", PASSWORD_MIN,
-		    PASSWORD_MAX);
-	*ret = mem_strdup(c->ctx, line);
-	crypto_wipe(line, sizeof line);
-	return 0;
-}
 
 static int
 role_given(struct cli *c, const char *name, struct err *e)
@@ -98,7 +69,7 @@ verb_user_create(struct cli *c, struct err *e)
 		    c->ctx, email, (size_t)(strchr(email, '@') - email));
 	if (cli_db(c, &db, e) != 0 ||
 	    (slug != NULL && store_account_id(db, slug, &account, e) != 0) ||
-	    password_given(c, &password, &new, e) != 0 ||
+	    issue_password_given(c, &password, &new, e) != 0 ||
 	    issue_user(db, email, name, password, cli_flag(c, "platform-admin"),
 		&id, e) != 0)
 		return -1;
@@ -145,7 +116,7 @@ verb_user_set_password(struct cli *c, struct err *e)
 
 	if (cli_db(c, &db, e) != 0 ||
 	    store_user_find(db, c->word[0], NULL, &id, NULL, e) != 0 ||
-	    password_given(c, &password, &new, e) != 0 ||
+	    issue_password_given(c, &password, &new, e) != 0 ||
 	    crypto_password_hash(c->ctx, password, &hash, e) != 0 ||
 	    store_user_password(db, &id, hash, e) != 0)
 		return -1;

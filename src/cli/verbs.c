@@ -18,13 +18,30 @@ static const struct opt init_opts[] = {
 	    "libpq connection string of a database superuser; its password "
 	    "may stand in PGPASSWORD or a password file",
 	    OPT_NEEDED },
-	{ "etc", "DIR", "where switchboard.conf, pgpass and master.key go",
-	    OPT_NEEDED },
+	{ "etc", "DIR",
+	    "where switchboard.conf, pgpass, master.key and agent_templates "
+	    "go; default: the installed one",
+	    0 },
 	{ "database-url", "CONNINFO",
-	    "connection string of the server without user, database and "
-	    "password; default: host and port of --super",
+	    "how the server shall reach the database: a list of key=value "
+	    "without user, database and password; default: as --super",
 	    0 },
 	{ "dbname", "NAME", "database to make; default: switchboard", 0 },
+	{ "admin", "EMAIL", "make this person the platform's administrator",
+	    0 },
+	{ "password-stdin", NULL,
+	    "read that person's password from the first line of standard "
+	    "input; default: make one and show it once",
+	    0 },
+	{ "user", "NAME",
+	    "as root: the system user of the server, whose the files shall be",
+	    0 },
+	{ "keep", NULL,
+	    "go on with files, roles and a database that are there, and make "
+	    "what is missing",
+	    0 },
+	{ "sql", "DIR",
+	    "folder of the numbered SQL files; default: the installed one", 0 },
 	{ "set", "NAME=VALUE", "a further line of the configuration",
 	    OPT_MANY },
 	{ 0 },
@@ -146,11 +163,13 @@ static const struct opt demo_history_opts[] = {
 
 const struct verb verbs[] = {
 	{ "init", "", 0, 0,
-	    "make the database, its roles and the configuration files",
+	    "make the database, its roles and schema, the configuration "
+	    "files and the first administrator",
 	    "Writes DIR/switchboard.conf, DIR/pgpass and DIR/master.key, each "
-	    "readable by the calling user only. What is there already is "
-	    "kept: run it again to mend an interrupted start. Back master.key "
-	    "up: the session keys of visitors derive from it.",
+	    "readable by the server's user only, and copies the agent "
+	    "templates. It refuses where files, database or roles are there "
+	    "already; --keep mends an interrupted start, or restores. Back "
+	    "master.key up: the session keys of visitors derive from it.",
 	    init_opts, false, verb_init },
 	{ "migrate", "", 0, 0, "bring the database's schema up to date",
 	    "Runs the numbered SQL files that are missing, in order, each in "

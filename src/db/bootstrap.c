@@ -175,6 +175,113 @@ set_up_inside(const struct conn_opts *super, struct err *e)
 	return rc;
 }
 
+static const char sql_is_super[] =
+    "SELECT rolsuper FROM pg_roles WHERE rolname = current_user";
+static const char sql_our_roles[] =
+    "SELECT string_agg(rolname, ', ' ORDER BY rolname) FROM pg_roles "
+    "WHERE rolname IN ('sb_owner', 'sb_chat', 'sb_admin', 'sb_writer', "
+    "'sb_job', 'sb_gate')";
+static const char sql_our_database[] =
+    "SELECT 1 FROM pg_database WHERE datname = $1";
+
+#define OLDEST_SERVER 150000
+
+static int
+look(PGconn *pg, const void *ctx, const char *dbname, struct db_found *found,
+    struct err *e)
+{
+	char *text = NULL, *names = NULL;
+
+	if (PQserverVersion(pg) < OLDEST_SERVER)
+		return err_set(e, ERR_INVALID,
+		    "the server is PostgreSQL %d; 15 or newer is needed",
+		    PQserverVersion(pg) / 10000);
+	if (session_value(pg, sql_is_super, 0, NULL, "roles", ctx, &text, e) !=
+	    0)
+		return -1;
+	if (strcmp(text, "t") != 0)
+		return err_set(e, ERR_DENIED,
+		    "%s is no superuser of the cluster: only one can make "
+		    "roles that row security holds for",
+		    PQuser(pg));
+	if (session_value(
+		pg, sql_our_roles, 0, NULL, "roles", ctx, &names, e) != 0 ||
+	    session_value(pg, sql_our_database, 1, &dbname, "databases", ctx,
+		&text, e) != 0)
+		return -1;
+	found->database = text[0] != '\0';
+	found->roles = names;
+	return 0;
+}
+
+int
+db_bootstrap_look(const void *ctx, const char *super_conninfo,
+    const char *dbname, struct db_found *found, struct err *e)
+{
+	struct conn_opts super = { .conninfo = super_conninfo };
+	PGconn *pg =
+	    conn_connect(&super, clock_mono() + CONNECT_S * CLOCK_S, e);
+	int rc;
+
+	if (pg == NULL)
+		return -1;
+	rc = look(pg, ctx, dbname, found, e);
+	PQfinish(pg);
+	return rc;
+}
+
+static bool
+is_personal(const char *keyword)
+{
+	static const char *const ours[] = { "user", "password", "passfile",
+		"dbname" };
+	size_t i;
+
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(keyword, ours[i]) == 0)
+			return true;
+	return false;
+}
+
+/* key='value', with libpq's escapes. */
+static void
+add_pair(struct buf *b, const char *key, const char *value)
+{
+	buf_addf(b, "%s%s='", b->len > 0 ? " " : "", key);
+	for (; *value != '\0'; value++) {
+		if (*value == '\'' || *value == '\\')
+			buf_addc(b, '\\');
+		buf_addc(b, *value);
+	}
+	buf_addc(b, '\'');
+}
+
+int
+db_server_of(
+    const void *ctx, const char *conninfo, const char **ret, struct err *e)
+{
+	char *why = NULL;
+	PQconninfoOption *all = PQconninfoParse(conninfo, &why), *o;
+	struct buf b;
+
+	if (all == NULL) {
+		err_set(e, ERR_INVALID, "not a connection string: %.*s",
+		    (int)strcspn(why != NULL ? why : "", "\n"),
+		    why != NULL ? why : "");
+		PQfreemem(why);
+		return -1;
+	}
+	buf_init(&b, ctx, SQL_MAX);
+	for (o = all; o->keyword != NULL; o++)
+		if (o->val != NULL && !is_personal(o->keyword))
+			add_pair(&b, o->keyword, o->val);
+	PQconninfoFree(all);
+	if (buf_failed(&b))
+		return err_set(e, ERR_INVALID, "too long");
+	*ret = b.len > 0 ? b.data : "";
+	return 0;
+}
+
 int
 db_bootstrap(const char *super_conninfo, const char *dbname,
     const struct db_role_password *pw, int n, struct err *e)

@@ -147,10 +147,14 @@ setup(void **state)
 	snprintf(secrets, sizeof secrets, "%s/secrets.env", top);
 	snprintf(input, sizeof input, "%s/input.json", top);
 	snprintf(dbname, sizeof dbname, "sb_cli_%d", (int)getpid());
-	expect_done(0, "init", "--super", pg, "--etc", etc, "--dbname", dbname,
-	    "--set", "templates_dir=" SB_TEST_SOURCE "/etc/agent_templates");
-	json_t *m = expect(0, "migrate", "--dir", SB_TEST_SOURCE "/sql");
-	assert_true(number(m, "applied") > 0);
+	/* Other tests have made the roles in this cluster: --keep. */
+	json_t *m = expect(0, "init", "--super", pg, "--etc", etc, "--dbname",
+	    dbname, "--keep", "--sql", SB_TEST_SOURCE "/sql", "--set",
+	    "templates_dir=" SB_TEST_SOURCE "/etc/agent_templates", "--admin",
+	    "first@example.com");
+	assert_true(number(m, "version") > 0);
+	assert_int_equal(24, strlen(text(m, "password")));
+	assert_string_equal("first@example.com", text(m, "admin"));
 	json_decref(m);
 	return 0;
 }
@@ -203,6 +207,34 @@ test_init(void **state)
 
 	(void)state;
 	need_cluster();
+	snprintf(dbname, sizeof dbname, "sb_cli_%d", (int)getpid());
+	/* what is there is neither taken nor changed */
+	again = expect(1, "init", "--super", getenv("SB_TEST_PG"), "--etc", etc,
+	    "--dbname", "sb_cli_other");
+	assert_string_equal("conflict", error_code(again));
+	assert_non_null(
+	    strstr(text(json_object_get(again, "error"), "message"), etc));
+	json_decref(again);
+	snprintf(path, sizeof path, "%s/other", top);
+	again = expect(1, "init", "--super", getenv("SB_TEST_PG"), "--etc",
+	    path, "--dbname", dbname);
+	assert_string_equal("conflict", error_code(again));
+	json_decref(again);
+	again = expect(1, "init", "--super", getenv("SB_TEST_PG"), "--etc",
+	    path, "--dbname", "sb_cli_other");
+	assert_non_null(strstr(
+	    text(json_object_get(again, "error"), "message"), "sb_owner"));
+	json_decref(again);
+	assert_int_equal(0, rmdir(path)); /* and nothing was written there */
+	again = expect(1, "init", "--super", "host=/nonexistent", "--etc", path,
+	    "--dbname", dbname);
+	assert_string_equal("unavailable", error_code(again));
+	json_decref(again);
+	expect_done(2, "init", "--super", getenv("SB_TEST_PG"), "--etc", path,
+	    "--admin", "nobody");
+	expect_done(2, "init", "--super", getenv("SB_TEST_PG"), "--etc", path,
+	    "--dbname", "No");
+	assert_int_equal(0, rmdir(path));
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 3; i++) {
 			char now[600] = "";
@@ -221,11 +253,13 @@ test_init(void **state)
 			else
 				assert_string_equal(before[i], now);
 		}
-		snprintf(dbname, sizeof dbname, "sb_cli_%d", (int)getpid());
 		again = expect(0, "init", "--super", getenv("SB_TEST_PG"),
-		    "--etc", etc, "--dbname", dbname);
+		    "--etc", etc, "--dbname", dbname, "--keep", "--sql",
+		    SB_TEST_SOURCE "/sql", "--admin", "first@example.com");
 		assert_int_equal(
 		    0, json_array_size(json_object_get(again, "written")));
+		/* the password of the first time holds */
+		assert_null(json_object_get(again, "password"));
 		json_decref(again);
 	}
 	again = expect(0, "migrate", "--dir", SB_TEST_SOURCE "/sql");
