@@ -1,5 +1,5 @@
-"""A whole installation for a test: PostgreSQL, switchboardd, nginx and a
-scripted model provider, in a directory of its own on free loopback ports,
+"""A whole installation for a test: PostgreSQL, switchboardd, nginx or Apache
+and a scripted model provider, in a directory of its own on free loopback ports,
 stopped by pid.  Used by tests/flow and bench.
 
 Environment: SB_BUILD (a build directory), SB_SOURCE (the source tree),
@@ -18,17 +18,9 @@ import tempfile
 import time
 import urllib.parse
 
-SOURCE = os.environ.get("SB_SOURCE") or os.path.abspath(
-    os.path.join(os.path.dirname(__file__), "..", ".."))
+from front import FRONTS, SOURCE, free_port
 BUILD = os.environ.get("SB_BUILD", "")
 NOBODY = "00000000-0000-7000-8000-000000000000"
-
-
-def free_port():
-    """A port nobody listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_until(check, seconds, what):
@@ -106,7 +98,7 @@ class Rig:
     """One instance.  ${params} are lines of its configuration."""
 
     def __init__(self, name="rig", params=None, demo=True, env=None,
-                 wrap=None):
+                 wrap=None, front="nginx"):
         # The directory is short (socket paths stay under 100 bytes) and open
         # to the unprivileged user everything runs as.
         self.dir = tempfile.mkdtemp(prefix="sbt-", dir="/tmp")
@@ -117,6 +109,7 @@ class Rig:
         self.wrap = wrap or []
         self.port = free_port()
         self.children = {}
+        self.front, self.fronts = front, []
         self.name = name
         try:
             self._files()
@@ -245,7 +238,7 @@ class Rig:
 
     def start(self):
         self.start_server()
-        self.start_nginx()
+        self.start_front()
         wait_until(self.ready, 20, "the server is ready")
 
     def ready(self):
@@ -277,36 +270,15 @@ class Rig:
                 found.append(int(pid))
         return found
 
-    def start_nginx(self):
-        with open(os.path.join(SOURCE, "etc", "nginx",
-                               "nginx.conf.in")) as f:
-            template = f.read()
-        values = {"DIR": self.dir, "PORT": str(self.port),
-                  "LISTEN": f"127.0.0.1:{self.port}",
-                  "RUN_DIR": self.path("run"), "USER": self.user.pw_name,
-                  "LOG_DIR": self.path("log"), "TMP_DIR": self.path("tmp"),
-                  "STATIC_DIR": self.path("static"),
-                  "USER_LINE": f"user {self.user.pw_name};"
-                  if os.geteuid() == 0 else ""}
-        text = re.sub(r"@(\w+)@",
-                      lambda m: values.get(m.group(1), m.group(0)), template)
-        conf = self.path("etc", "nginx.conf")
-        with open(conf, "w") as f:
-            f.write(text)
-        with open(self.path("log", "nginx-stderr.log"), "ab") as log:
-            self.children["nginx"] = subprocess.Popen(
-                ["nginx", "-p", self.dir, "-c", conf, "-g", "daemon off;",
-                 "-e", self.path("log", "nginx-error.log")],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=log)
+    def start_front(self):
+        front = FRONTS[self.front](self, self.port)
+        self.fronts.append(front)
+        self.children[front.name] = front.child
 
-        def listens():
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return True
-            except OSError:
-                return False
-        wait_until(listens, 10, "nginx listens")
+    def add_front(self, name, edit=None):
+        """Another web server before the same sockets."""
+        self.fronts.append(FRONTS[name](self, edit=edit))
+        return self.fronts[-1]
 
     def stop(self, name, how=signal.SIGTERM, seconds=40):
         """Stop a child by pid; its exit code."""
@@ -322,9 +294,9 @@ class Rig:
             return child.wait()
 
     def close(self):
-        for name in ("nginx", "switchboardd"):
-            self.stop(name, signal.SIGQUIT if name == "nginx"
-                      else signal.SIGTERM, 15)
+        for front in self.fronts:
+            front.stop()
+        self.stop("switchboardd", signal.SIGTERM, 15)
         if not os.environ.get("SB_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
 
