@@ -8,6 +8,8 @@ import os
 import re
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import unittest
@@ -303,7 +305,7 @@ class Behind:
         listener.bind(path)
         os.chmod(path, 0o666)
         listener.listen(8)
-        front = rig.add_front(self.name, edit=lambda text: text.replace(
+        front = rig.add_front(self.name, edit=lambda _, text: text.replace(
             rig.path("run", "chat.sock"), path))
 
         def record():
@@ -365,6 +367,73 @@ class Behind:
                              r"^[A-Za-z0-9._-]{8,64}$")
             self.assertEqual(reply.headers["content-length"], "18")
         self.assertIn(rig.get("/static/").status, (403, 404))
+
+    # F12 ----------------------------------------------------------------
+
+    def test_tls(self):
+        """The shipped virtual host: TLS 1.2 and up, forward secrecy, HSTS
+        on every answer, nothing in the clear."""
+        pem = rig.path("etc", f"tls-{self.name}.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+             "-keyout", pem, "-out", pem + ".crt", "-days", "2", "-subj",
+             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        front = rig.add_front(
+            self.name, edit=lambda f, text: f.add_tls(text, pem + ".crt", pem))
+
+        def shake(*options):
+            """The protocol and suite agreed on, or None."""
+            done = subprocess.run(
+                ["openssl", "s_client", "-connect",
+                 f"127.0.0.1:{front.tls_port}", "-servername", "localhost",
+                 "-CAfile", pem + ".crt", "-verify_return_error", *options],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, text=True, timeout=10)
+            got = re.search(r"^New, (\S+), Cipher is (\S+)", done.stdout, re.M)
+            return None if got is None or got.group(2) == "(NONE)" \
+                else got.group(2)
+        self.assertIn("GCM", shake("-tls1_3"))
+        self.assertRegex(shake("-tls1_2"), "^ECDHE-RSA-.*(GCM|POLY1305)")
+        for options in (
+                ("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"),
+                ("-tls1", "-cipher", "ALL:@SECLEVEL=0"),
+                ("-tls1_2", "-cipher", "kRSA:@SECLEVEL=0"),
+                ("-tls1_2", "-cipher", "SHA1:SHA256:SHA384:@SECLEVEL=0"),
+                ("-tls1_2", "-cipher", "kDHE:@SECLEVEL=0"),
+                ("-tls1_2", "-cipher", "aNULL:eNULL:@SECLEVEL=0")):
+            self.assertIsNone(shake(*options), options)
+        context = ssl.create_default_context(cafile=pem + ".crt")
+
+        def ask(method, path, body=None, **headers):
+            c = http.client.HTTPSConnection("localhost", front.tls_port,
+                                            timeout=20, context=context)
+            c.request(method, path, body, headers)
+            r = c.getresponse()
+            r.read()
+            c.close()
+            return r
+        self.use("builtin:concierge")
+        for method, path, status in (
+                ("POST", PATH, 200), ("GET", "/healthz", 200),
+                ("GET", "/widget.js", 200), ("GET", "/static/none", 404),
+                ("GET", "/accounts/none", 404), ("TRACE", "/", 405)):
+            r = ask(method, path, '{"message":"hi"}' if method == "POST"
+                    else None, Authorization=f"Bearer {rig.key}",
+                    **{"Content-Type": "application/json"})
+            self.assertEqual(r.status, status, path)
+            self.assertEqual(r.getheader("strict-transport-security"),
+                             "max-age=31536000", path)
+        # In the clear: no such promise, and on that name nothing but the way.
+        self.assertNotIn("strict-transport-security",
+                         rig.get("/healthz").headers)
+        rig.port = front.plain_port
+        reply = rig.request("POST", PATH + "?a=b", {"message": "hi"},
+                            rig.auth())
+        self.assertEqual(reply.status, 308)
+        self.assertEqual(reply.headers["location"],
+                         f"https://localhost{PATH}?a=b")
+        front.stop()
 
     # What the web server says itself ------------------------------------
 

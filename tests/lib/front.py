@@ -19,8 +19,8 @@ def free_port():
 
 
 class Front:
-    """A web server for the sockets of ${rig}.  ${edit}(text) may change its
-    configuration before it is used."""
+    """A web server for the sockets of ${rig}.  ${edit}(front, text) may
+    change its configuration before it is used."""
 
     name = template = None
     graceful = signal.SIGTERM
@@ -39,15 +39,33 @@ class Front:
                 "MODULES_DIR": "/usr/lib/apache2/modules",
                 "USER_LINE": self.user_line() if root else ""}
 
-    def start(self):
-        with open(os.path.join(SOURCE, "etc", self.template)) as f:
+    def fill(self, template, **more):
+        """A file of etc/ with its names replaced."""
+        with open(os.path.join(SOURCE, "etc", template)) as f:
             text = f.read()
-        values = self.values()
-        text = re.sub(r"@([A-Z_]+)@",
+        values = dict(self.values(), **more)
+        return re.sub(r"@([A-Z_]+)@",
                       lambda m: values.get(m.group(1), m.group(0)), text)
+
+    def add_tls(self, text, certificate, key):
+        """${text} and the shipped virtual host with TLS, named localhost, on
+        a port of its own; self.plain_port leads there."""
+        self.tls_port, self.plain_port = free_port(), free_port()
+        site = self.conf + ".site"
+        with open(site, "w") as f:
+            f.write(text.split("# BEGIN site")[1].split("# END site")[0])
+        tls = self.fill(os.path.join(self.name, "tls.conf.in"),
+                        NAME="localhost", SITE=site, KEY=key,
+                        LISTEN=f"127.0.0.1:{self.plain_port}",
+                        LISTEN_TLS=f"127.0.0.1:{self.tls_port}",
+                        CERTIFICATE=certificate)
+        return self.with_tls(text, tls)
+
+    def start(self):
+        text = self.fill(self.template)
         text = text.replace(f"/{self.name}.pid", f"/{self.name}-{self.port}.pid")
         if self.edit is not None:
-            text = self.edit(text)
+            text = self.edit(self, text)
         with open(self.conf, "w") as f:
             f.write(text)
         with open(self.rig.path("log", f"{self.name}-stderr.log"),
@@ -93,6 +111,9 @@ class Nginx(Front):
                 "daemon off;", "-e",
                 self.rig.path("log", "nginx-error.log")]
 
+    def with_tls(self, text, tls):
+        return text.rstrip()[:-1] + tls + "}\n"
+
 
 class Apache(Front):
     name, template = "apache", os.path.join("apache", "apache.conf.in")
@@ -104,6 +125,13 @@ class Apache(Front):
     def command(self):
         return ["/usr/sbin/apache2", "-D", "FOREGROUND", "-d", self.rig.dir,
                 "-f", self.conf]
+
+    def with_tls(self, text, tls):
+        modules = "".join(
+            f"LoadModule {m}_module {self.values()['MODULES_DIR']}/mod_{m}.so\n"
+            for m in ("ssl", "socache_shmcb"))
+        return (text + modules + f"Listen 127.0.0.1:{self.plain_port}\n"
+                f"Listen 127.0.0.1:{self.tls_port} https\n" + tls)
 
 
 FRONTS = {"nginx": Nginx, "apache": Apache}
