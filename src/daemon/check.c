@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/template.h"
 #include "auth/session_key.h"
 #include "conf/conf.h"
 #include "crypto/hash.h"
@@ -70,6 +71,7 @@ verdict(const struct conf *c)
 		fprintf(stderr, "switchboardd: %s\n", e.text);
 		return VERDICT_BAD;
 	}
+	templates_free(t); /* they were only to be found good */
 	if (migrate_check(c->database_url, "sb_chat", &e) == 0)
 		return VERDICT_GOOD;
 	if (e.code == ERR_UNAVAILABLE || e.code == ERR_TIMEOUT) {

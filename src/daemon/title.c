@@ -43,7 +43,8 @@ area_find(int argc, char **argv)
 static void
 environ_move(void)
 {
-	char **list;
+	/* Kept here too: unsetenv() may put another list in its place. */
+	static char **list;
 	int i, n;
 
 	for (n = 0; environ[n] != NULL; n++)
