@@ -13,7 +13,7 @@
 #include "util/banned.h"
 
 #define METRICS_MAX ((size_t)4 * 1024 * 1024)
-#define MISSING_MAX 200
+#define MISSING_MAX 400
 
 static void
 reply_status(struct http_resp *resp, const char *json)

@@ -17,11 +17,14 @@
 #include "cli/verbs.h"
 #include "conf/conf.h"
 #include "db/db.h"
+#include "db/journal.h"
 #include "db/migrate.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
+
+#define JOURNAL_AGE 60 /* s; older than any restart of a database */
 
 struct exam {
 	struct cli *c;
@@ -131,6 +134,52 @@ exam_dir(struct exam *x, const char *check, const char *path)
 		note(x, check, true, "%s", path);
 }
 
+/* Turns that wait for the database, and what a human must see to. */
+static void
+exam_journals(struct exam *x)
+{
+	char *dir = mem_printf(x->c->ctx, "%s/journal", x->conf->state_dir);
+	int64_t max = x->conf->journal_max, age;
+	struct journal_state s;
+	struct err e = { 0 };
+
+	if (journal_look(dir, &s, &e) != 0) {
+		note(x, "journals", false, "%s", e.text);
+		return;
+	}
+	age = s.oldest_us == 0 ? 0 : (clock_wall_us() - s.oldest_us) / 1000000;
+	if (s.damaged > 0)
+		note(x, "journals", false,
+		    "%s: %u files could not be read as a whole and are kept",
+		    dir, s.damaged);
+	else if (s.files == 0)
+		note(x, "journals", true, "%s: nothing waits", dir);
+	else
+		note(x, "journals", age < JOURNAL_AGE,
+		    "%s: %lld of %lld bytes wait for the database, the oldest "
+		    "for %lld s",
+		    dir, (long long)s.bytes, (long long)max, (long long)age);
+}
+
+/* Turns that no database would take: for a human to see to. */
+static void
+exam_dead_letters(struct exam *x)
+{
+	char *path =
+	    mem_printf(x->c->ctx, "%s/dead-letters.jsonl", x->conf->state_dir);
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		note(x, "dead letters", errno == ENOENT, "%s: %s", path,
+		    errno == ENOENT ? "none" : strerror(errno));
+	else if (st.st_size > 0)
+		note(x, "dead letters", false,
+		    "%s: %lld bytes of turns that were refused", path,
+		    (long long)st.st_size);
+	else
+		note(x, "dead letters", true, "%s is empty", path);
+}
+
 /* Does somebody listen there? */
 static void
 exam_socket(struct exam *x, const char *name)
@@ -169,6 +218,8 @@ verb_doctor(struct cli *c, struct err *e)
 	exam_templates(&x);
 	exam_dir(&x, "run directory", x.conf->run_dir);
 	exam_dir(&x, "state directory", x.conf->state_dir);
+	exam_journals(&x);
+	exam_dead_letters(&x);
 	exam_socket(&x, "chat.sock");
 	exam_socket(&x, "admin.sock");
 	exam_socket(&x, "health.sock");

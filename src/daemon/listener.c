@@ -1,7 +1,8 @@
 /*
  * The listener moves the epochs in shared memory as the database tells of
  * changes, and serves the health socket with a few threads of its own, so that
- * it answers whatever the workers do.  What a notification that was missed
+ * it answers whatever the workers do.  It also replays the journals that dead
+ * workers left.  What a notification that was missed
  * might have said is unknown: each new connection makes everything doubtful.
  */
 #include "daemon/worker.h"
@@ -17,9 +18,11 @@
 #include "daemon/process.h"
 #include "daemon/server.h"
 #include "daemon/sockets.h"
+#include "db/journal.h"
 #include "db/listen.h"
 #include "shm/epoch.h"
 #include "telemetry/log.h"
+#include "telemetry/metric.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
@@ -30,15 +33,22 @@
 #define WAIT_MS 250
 #define PING_EVERY (1 * CLOCK_S)
 #define PING_MS 1000
+#define LOOK_EVERY (1 * CLOCK_S)
+
+static const char no_worker[] = "chat: no worker is ready";
 
 struct listener {
 	struct process *process;
 	struct parts *parts;
+	struct replayer *replayer;
+	const char *journals; /* their directory */
+	int64_t looked;       /* there, when */
 	pthread_t thread;
 	atomic_bool stop;
 	pthread_mutex_t mu; /* guards what follows */
 	bool listening;     /* the LISTEN connection stands */
 	char away[160];     /* why the database is not there; "" when it is */
+	struct journal_state journal;
 };
 
 /* "<slot> <epoch>" */
@@ -101,6 +111,27 @@ listen_once(
 	return rc;
 }
 
+/* Journals of all workers, for metrics and /readyz. */
+static void
+look_at_journals(struct listener *l)
+{
+	int64_t now = clock_mono(), age = 0;
+	struct journal_state state;
+
+	if (l->looked != 0 && now - l->looked < LOOK_EVERY)
+		return;
+	l->looked = now;
+	if (journal_look(l->journals, &state, NULL) != 0)
+		return;
+	if (state.oldest_us != 0)
+		age = (clock_wall_us() - state.oldest_us) / 1000000;
+	metric_set(M_JOURNAL_BYTES, state.bytes);
+	metric_set(M_JOURNAL_AGE, age > 0 ? age : 0);
+	pthread_mutex_lock(&l->mu);
+	l->journal = state;
+	pthread_mutex_unlock(&l->mu);
+}
+
 static void *
 listen_main(void *arg)
 {
@@ -114,6 +145,7 @@ listen_main(void *arg)
 	struct err e = { 0 };
 
 	while (!atomic_load(&l->stop)) {
+		look_at_journals(l);
 		if (listen_once(l, dl, &pinged, &e) == 0)
 			set_state(l, true, NULL);
 		else
@@ -123,32 +155,66 @@ listen_main(void *arg)
 	return NULL;
 }
 
-/* For /readyz. */
-static int
-ready(void *arg, char *out, size_t max)
+static unsigned
+chat_workers_ready(void)
 {
-	struct listener *l = arg;
 	const struct proc *row;
-	unsigned i, chat = 0;
-	char away[160];
-	bool listening;
+	unsigned i, n = 0;
 
-	pthread_mutex_lock(&l->mu);
-	listening = l->listening;
-	memcpy(away, l->away, sizeof(away));
-	pthread_mutex_unlock(&l->mu);
 	for (i = 0; i < PROCS_MAX; i++) {
 		row = procs_row(i);
 		if (atomic_load(&row->pid) != 0 &&
 		    atomic_load(&row->kind) == PROC_CHAT &&
 		    atomic_load(&row->ready) && !atomic_load(&row->leaving))
-			chat++;
+			n++;
 	}
-	snprintf(out, max, "%s%s%s%s",
-	    listening ? "" : "database: ", listening ? "" : away,
+	return n;
+}
+
+/* For /readyz. */
+static int
+ready(void *arg, char *out, size_t max)
+{
+	struct listener *l = arg;
+	unsigned chat = chat_workers_ready();
+	struct journal_state journal;
+	char away[160], waiting[100] = "";
+	bool listening;
+
+	pthread_mutex_lock(&l->mu);
+	listening = l->listening;
+	memcpy(away, l->away, sizeof(away));
+	journal = l->journal;
+	pthread_mutex_unlock(&l->mu);
+	if (journal.files > 0 && !listening)
+		snprintf(waiting, sizeof(waiting),
+		    "\n%lld of %lld bytes of the journal are taken",
+		    (long long)journal.bytes,
+		    (long long)l->process->conf->journal_max);
+	snprintf(out, max, "%s%s%s%s%s", chat > 0 ? "" : no_worker,
 	    listening || chat > 0 ? "" : "\n",
-	    chat > 0 ? "" : "chat: no worker is ready");
+	    listening ? "" : "database: ", listening ? "" : away, waiting);
 	return listening && chat > 0 ? 0 : -1;
+}
+
+/* Whose journals are a living worker's to replay. */
+static bool
+owned(unsigned slot)
+{
+	const struct proc *row = procs_row(slot);
+
+	return row != NULL && atomic_load(&row->pid) != 0 &&
+	       atomic_load(&row->kind) == PROC_CHAT;
+}
+
+static void
+start_replayer(struct listener *l)
+{
+	struct writer_opts o;
+
+	parts_writer_opts(l->process, l, &o);
+	l->journals = o.journal_dir;
+	l->replayer = replayer_new(&o, owned);
 }
 
 static void
@@ -158,6 +224,7 @@ listener_stop(void *arg)
 
 	atomic_store(&l->stop, true);
 	pthread_join(l->thread, NULL);
+	replayer_free(l->replayer);
 }
 
 int
@@ -182,6 +249,7 @@ listener_run(struct process *p)
 	}
 	l->parts->app.ready = ready;
 	l->parts->app.ready_arg = l;
+	start_replayer(l);
 	if (pthread_create(&l->thread, NULL, listen_main, l) != 0) {
 		log_event(LOG_ERROR, "worker_refused", "error",
 		    "no thread to listen with", NULL);

@@ -87,20 +87,32 @@ build_models(struct parts *p)
 	live_waker(net_wake);
 }
 
-static void
-build_writer(struct parts *p)
+void
+parts_writer_opts(
+    const struct process *process, const void *ctx, struct writer_opts *o)
 {
-	const struct conf *c = p->process->conf;
-	struct writer_opts o = { .conninfo = c->database_url,
+	const struct conf *c = process->conf;
+
+	*o = (struct writer_opts){ .conninfo = c->database_url,
 		.queue_max = (unsigned)c->writer_queue,
 		.batch_max = (unsigned)c->writer_batch,
 		.timeout_ms = (int)c->database_statement_timeout,
 		.prepared = c->database_prepared,
-		.pooler = behind_pooler(c) };
+		.pooler = behind_pooler(c),
+		.journal_slot = process->slot,
+		.journal_max = c->journal_max };
+	o->dead_letter_file =
+	    mem_printf(ctx, "%s/dead-letters.jsonl", c->state_dir);
+	o->journal_dir = mem_printf(ctx, "%s/journal", c->state_dir);
+	o->stmts = chat_store_stmts(&o->nstmts);
+}
 
-	o.dead_letter_file =
-	    mem_printf(p->app.accounts, "%s/dead-letters.jsonl", c->state_dir);
-	o.stmts = chat_store_stmts(&o.nstmts);
+static void
+build_writer(struct parts *p)
+{
+	struct writer_opts o;
+
+	parts_writer_opts(p->process, p->app.accounts, &o);
 	p->writer = writer_new(&o);
 }
 

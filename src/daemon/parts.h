@@ -33,6 +33,11 @@ struct parts {
 	atomic_bool open;
 };
 
+struct writer_opts;
+
+/* How this process's writer or replayer works; texts talloc'd below ctx. */
+void parts_writer_opts(
+    const struct process *, const void *ctx, struct writer_opts *);
 /* Before threads.  0 or -1. */
 int parts_build(struct parts *, const struct process *, struct err *e);
 /* A pool of threads that serve ${fd} with them. */

@@ -43,15 +43,15 @@ struct batch {
 	const struct writer_stmt *stmts;
 	int nstmts;
 	struct rows *rows;
-	char id[UUID_TEXT];
-	const char *id_value;
+	struct buf batch_ids;
+	const char *batch_ids_value;
 	struct buf accounts;
 	struct uuid *ids;
 	size_t ids_cap;
 };
 
 static const struct db_stmt stmt_batch = { "sb_batch",
-	"INSERT INTO writer_batches (id) VALUES ($1)" };
+	"INSERT INTO writer_batches (id) SELECT unnest($1::uuid[])" };
 
 struct batch *
 batch_new(const void *ctx, const struct writer_stmt *stmts, int nstmts)
@@ -75,6 +75,7 @@ batch_new(const void *ctx, const struct writer_stmt *stmts, int nstmts)
 		}
 	}
 	buf_init(&b->accounts, b, COLUMN_MAX);
+	buf_init(&b->batch_ids, b, COLUMN_MAX);
 	return b;
 }
 
@@ -273,9 +274,47 @@ rows_finish(struct rows *r, const struct writer_stmt *s, struct conn_step *step,
 	return 0;
 }
 
+/* "{id,id}" */
+static void
+write_ids(struct buf *out, const struct uuid *ids, size_t n)
+{
+	char text[UUID_TEXT];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		buf_addc(out, i == 0 ? '{' : ',');
+		id_format(&ids[i], text);
+		buf_adds(out, text);
+	}
+	buf_addc(out, '}');
+}
+
+/* splitmix64: every 64-bit number becomes another one. */
+static uint64_t
+mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return x ^ (x >> 31);
+}
+
+void
+batch_half(const struct uuid *id, int half, struct uuid *ret)
+{
+	uint64_t tail;
+
+	*ret = *id;
+	memcpy(&tail, id->b + 8, sizeof(tail));
+	tail = mix(be64toh(tail) +
+		   UINT64_C(0x9e3779b97f4a7c15) * (uint64_t)(half + 1));
+	tail = htobe64((tail & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63);
+	memcpy(ret->b + 8, &tail, sizeof(tail));
+}
+
 int
-batch_build(struct batch *b, const struct uuid *id, struct piece *const *pieces,
-    size_t n, struct conn_step *steps, int *nsteps, struct err *e)
+batch_build(struct batch *b, const struct uuid *ids, size_t nids,
+    struct piece *const *pieces, size_t n, struct conn_step *steps, int *nsteps,
+    struct err *e)
 {
 	size_t i;
 	int s;
@@ -284,10 +323,11 @@ batch_build(struct batch *b, const struct uuid *id, struct piece *const *pieces,
 		rows_clear(&b->rows[s], &b->stmts[s]);
 	for (i = 0; i < n; i++)
 		add_piece(b, pieces[i]);
-	id_format(id, b->id);
-	b->id_value = b->id;
+	buf_clear(&b->batch_ids);
+	write_ids(&b->batch_ids, ids, nids);
+	b->batch_ids_value = b->batch_ids.data;
 	steps[0] = (struct conn_step){ .stmt = &stmt_batch,
-		.params = { .n = 1, .values = &b->id_value } };
+		.params = { .n = 1, .values = &b->batch_ids_value } };
 	*nsteps = 1;
 	for (s = 0; s < b->nstmts; s++) {
 		merge_rows(&b->rows[s], &b->stmts[s]);

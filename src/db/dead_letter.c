@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "telemetry/log.h"
+#include "telemetry/metric.h"
 #include "util/auto.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -140,4 +142,22 @@ dead_letter(const char *path, const struct piece *p,
 	         : append(path, &b, e);
 	buf_free(&b);
 	return rc;
+}
+
+int
+bury(const char *path, const struct piece *p, const struct writer_stmt *stmts,
+    const struct uuid *batch, const struct conn_failure *why)
+{
+	char account[UUID_TEXT];
+	struct err e = { 0 };
+
+	if (dead_letter(path, p, stmts, batch, why, &e) != 0) {
+		log_event(LOG_ERROR, "dead_letter_lost", "error", e.text, NULL);
+		return -1;
+	}
+	metric_add(M_WRITER_DEAD, 1);
+	id_format(&p->account, account);
+	log_event(LOG_ERROR, "dead_letter", "account_id", account, "sqlstate",
+	    why->sqlstate, "constraint", why->constraint, "file", path, NULL);
+	return 0;
 }

@@ -12,42 +12,20 @@
 #include "util/clock.h"
 #include "util/mem.h"
 
+#include "db/journal_priv.h"
+#include "db/sender_priv.h"
 #include "db/writer_priv.h"
 
 #include "util/banned.h"
 
 #define QUEUE_BYTES_MAX (64 * 1024 * 1024)
 
-struct writer *
-writer_new(const struct writer_opts *o)
+/* Signals are one other thread's. */
+static void
+start(struct writer *w)
 {
-	struct writer *w = mem_new(NULL, struct writer);
-	pthread_condattr_t mono;
 	sigset_t all, before;
 
-	w->conn = (struct conn_opts){
-		.conninfo = mem_strdup(w, o->conninfo),
-		.user = "sb_writer",
-		.statement_ms = o->timeout_ms,
-		.lock_ms = o->timeout_ms,
-		.pooler = o->pooler,
-		.prepared = o->prepared,
-	};
-	w->stmts = o->stmts;
-	w->nstmts = o->nstmts < WRITER_STMTS ? o->nstmts : WRITER_STMTS;
-	w->queue_max = o->queue_max;
-	w->batch_max = o->batch_max > 0 ? o->batch_max : 1;
-	w->timeout_ms = o->timeout_ms;
-	w->dead_file = mem_strdup(w, o->dead_letter_file);
-	w->last = &w->first;
-	w->batch = batch_new(w, w->stmts, w->nstmts);
-	w->pieces = mem_array(w, struct piece *, w->batch_max);
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&mono);
-	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &mono);
-	pthread_condattr_destroy(&mono);
-	/* Signals are one other thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (pthread_create(&w->thread, NULL, writer_main, w) != 0) {
@@ -55,6 +33,34 @@ writer_new(const struct writer_opts *o)
 		abort();
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+struct writer *
+writer_new(const struct writer_opts *given)
+{
+	struct writer *w = mem_new(NULL, struct writer);
+	struct writer_opts o = *given;
+
+	if (o.nstmts > WRITER_STMTS)
+		o.nstmts = WRITER_STMTS;
+	if (o.batch_max == 0)
+		o.batch_max = 1;
+	w->stmts = o.stmts;
+	w->nstmts = o.nstmts;
+	w->queue_max = o.queue_max;
+	w->batch_max = o.batch_max;
+	w->dead_file = mem_strdup(w, o.dead_letter_file);
+	w->last = &w->first;
+	w->pieces = mem_array(w, struct piece *, w->batch_max);
+	w->sender = mem_new(w, struct sender);
+	sender_init(w->sender, w, &o);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->wake, NULL);
+	if (o.journal_dir != NULL) {
+		w->journal = journal_new(NULL, &o);
+		w->replayer = replayer_of_writer(&o, w->journal);
+	}
+	start(w);
 	return w;
 }
 
@@ -65,10 +71,13 @@ writer_free(struct writer *w, int64_t deadline)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
-	w->stop_deadline = deadline != 0 ? deadline : INT64_MAX;
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
+	sender_stop(w->sender, deadline);
 	pthread_join(w->thread, NULL);
+	replayer_free(w->replayer);
+	journal_free(w->journal);
+	sender_release(w->sender);
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
 	mem_free(w);
@@ -79,6 +88,8 @@ writer_has_room(struct writer *w)
 {
 	bool room;
 
+	if (w->journal != NULL && atomic_load(&w->journal->full))
+		return false;
 	pthread_mutex_lock(&w->lock);
 	room = w->queued < w->queue_max && w->bytes < QUEUE_BYTES_MAX;
 	pthread_mutex_unlock(&w->lock);
@@ -121,6 +132,8 @@ writer_commit(
 	piece_unref(p);
 	if (state == PIECE_STORED)
 		return 0;
+	if (state == PIECE_JOURNALED)
+		return 1;
 	if (state == PIECE_REFUSED)
 		return err_set(
 		    e, ERR_INTERNAL, "the database refused what was written");

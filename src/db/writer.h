@@ -11,6 +11,10 @@
  * inserted into writer_batches in the same transaction; a batch whose outcome
  * is unknown (connection lost in COMMIT) is sent again unchanged until the id
  * is found to be there.
+ *
+ * While the database is away, or too slow, batches go with their ids to a
+ * synced journal file instead (db/journal.h); a second thread stores them, in
+ * order, as soon as it can.
  */
 #ifndef DB_WRITER_H
 #define DB_WRITER_H
@@ -59,22 +63,28 @@ struct writer_opts {
 	unsigned queue_max, batch_max;
 	int timeout_ms; /* statement_timeout, lock_timeout and connect */
 	const char *dead_letter_file;
+	/* Where journals lie, of all writers of this host; NULL: none is kept,
+	 * pieces wait.  slot: what this writer's are named by, its own. */
+	const char *journal_dir;
+	unsigned journal_slot;
+	int64_t journal_max;   /* bytes of all journals there together */
 	bool prepared, pooler; /* as in db_opts */
 };
 
 #define WRITER_STMTS 32
 
-/* Starts the thread.  All but stmts is copied. */
+/* Starts the threads.  All but stmts is copied. */
 struct writer *writer_new(const struct writer_opts *);
 /*
- * Writes what is queued (until ${deadline}), then ends the thread.  What could
- * not be stored by then goes to the dead-letter file.  Nobody may be in
- * another writer function meanwhile.
+ * Writes what is queued (until ${deadline}), then ends the threads.  What could
+ * not be stored by then goes to the journal, else to the dead-letter file.
+ * Nobody may be in another writer function meanwhile.
  */
 void writer_free(struct writer *, int64_t deadline);
 
 /*
- * May a new turn start?  False: the queue is full, in pieces or in bytes
+ * May a new turn start?  False: the queue is full, in pieces or in bytes, or
+ * the journal is full or cannot be written
  * (answer 503 before asking a provider).  Pieces are taken even then, so that a
  * turn that has begun can end; there are never more of them than threads.
  */
@@ -98,7 +108,8 @@ void piece_int(struct piece *, int64_t); /* INT4 INT8 TIMESTAMPTZ BOOL */
 
 /*
  * Queue ${p}; the writer owns it afterwards, whatever happens.  writer_commit
- * waits until it is durable: 0, or -1 with ERR_UNAVAILABLE (not stored by
+ * waits until it is durable: 0 in the database, 1 in the journal; or -1 with
+ * ERR_UNAVAILABLE (not stored by
  * ${deadline}: it stays queued and may still be), ERR_INTERNAL (refused by the
  * database: dead letter; or the piece itself is wrong).  writer_post does not
  * wait.  Any thread.

@@ -7,7 +7,6 @@
 
 #include "util/buf.h"
 
-#include "db/backoff.h"
 #include "db/conn_priv.h"
 #include "db/writer.h"
 
@@ -16,6 +15,7 @@ enum piece_state {
 	PIECE_QUEUED,
 	PIECE_WAITED, /* queued, and a thread sleeps on it */
 	PIECE_STORED,
+	PIECE_JOURNALED, /* durable here, not in the database yet */
 	PIECE_REFUSED,
 };
 
@@ -65,10 +65,10 @@ struct batch;
 struct batch *batch_new(
     const void *ctx, const struct writer_stmt *stmts, int nstmts);
 /*
- * Build the steps of a transaction for ${n} pieces: the batch's id, then each
+ * Build the steps of a transaction for ${n} pieces: the batch's ids, then each
  * statement that has rows.  What they point to is good until the next call.
  */
-int batch_build(struct batch *, const struct uuid *id,
+int batch_build(struct batch *, const struct uuid *ids, size_t nids,
     struct piece *const *pieces, size_t n, struct conn_step *steps, int *nsteps,
     struct err *e);
 /* SET LOCAL app.account_ids of these pieces; good until the next call. */
@@ -81,19 +81,32 @@ void element_put(struct buf *, enum col_type, const struct cell *);
 Oid element_array_oid(enum col_type);
 Oid element_oid(enum col_type);
 
+/* The id of the first or second half of batch ${id}: always the same, so that a
+ * half that is sent again is known. */
+void batch_half(const struct uuid *id, int half, struct uuid *ret);
+
 /* Write ${p} as a line of JSON to ${path} (mode 0600, synced).  0 or -1 with
  * e. */
 int dead_letter(const char *path, const struct piece *p,
     const struct writer_stmt *stmts, const struct uuid *batch,
     const struct conn_failure *why, struct err *e);
+/* The same with its log line and count.  0, or -1: it could not be written. */
+int bury(const char *path, const struct piece *p,
+    const struct writer_stmt *stmts, const struct uuid *batch,
+    const struct conn_failure *why);
+
+struct sender;
+struct journal;
+struct replayer;
 
 struct writer {
-	struct conn_opts conn;
 	const struct writer_stmt *stmts;
 	int nstmts;
 	unsigned queue_max, batch_max;
-	int timeout_ms;
 	char *dead_file;
+	struct sender *sender;   /* the thread's */
+	struct journal *journal; /* NULL: none is kept */
+	struct replayer *replayer;
 	pthread_t thread;
 
 	pthread_mutex_t lock;
@@ -104,14 +117,8 @@ struct writer {
 	size_t bytes;
 	bool idle; /* the thread waits for a piece */
 	bool stop;
-	int64_t stop_deadline;
 
-	/* the thread's own */
-	struct conn *c;
-	struct batch *batch;
-	struct piece **pieces; /* batch_max */
-	struct backoff backoff;
-	int64_t complained;
+	struct piece **pieces; /* batch_max; the thread's */
 };
 
 /* The thread: stores what is queued until it shall stop. */

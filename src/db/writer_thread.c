@@ -2,238 +2,159 @@
  * The writer's thread: take all there is, store it in one transaction, wake who
  * waits; again until it is stored.  A batch whose outcome is not known is sent
  * again under the same id; one that the database refuses for its data is
- * halved until the bad piece stands alone.
+ * halved until the bad piece stands alone.  What the database cannot take now
+ * goes to the journal, and then everything does until that has been replayed,
+ * so that a turn's end never comes before its beginning.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
 #include "util/clock.h"
 
+#include "db/journal_priv.h"
+#include "db/sender_priv.h"
 #include "db/writer_priv.h"
 
 #include "util/banned.h"
 
 #define BATCH_BYTES_MAX (16 * 1024 * 1024)
-#define COMPLAIN_S 30 /* between two log lines about one trouble */
-#define SLACK_MS 2000
-#define SETTING_SIZE 64
-
-/* The outcome of one attempt to store a batch. */
-enum outcome {
-	STORED,
-	REFUSED, /* for its data: known not to be stored */
-	AGAIN,   /* not stored, or not known */
-	GIVE_UP, /* AGAIN, but the time to stop has come */
-};
+/* How long an attempt may have taken to be worth another one at once. */
+#define BRIEF (500 * CLOCK_MS)
+#define BRIEF_TRIES 3
 
 /* How a batch ended before it was tried at all. */
 static const struct conn_failure at_shutdown = { .message =
 						     "shut down meanwhile" };
 
 static bool
-stopping(struct writer *w, int64_t *deadline)
+journaling(struct writer *w)
 {
-	bool stop;
-
-	pthread_mutex_lock(&w->lock);
-	stop = w->stop;
-	*deadline = w->stop_deadline;
-	pthread_mutex_unlock(&w->lock);
-	return stop;
+	return w->journal != NULL && journal_active(w->journal);
 }
 
-/* One line now and then about a trouble that lasts. */
-static void
-complain(struct writer *w, const char *event, const char *why)
-{
-	int64_t now = clock_mono();
-
-	if (w->complained != 0 && now - w->complained < COMPLAIN_S * CLOCK_S)
-		return;
-	w->complained = now;
-	log_event(LOG_ERROR, event, "error", why, NULL);
-}
-
-/* Pause as the back-off says; cut short when the writer shall end. */
-static void
-pause_awhile(struct writer *w)
-{
-	struct timespec ts;
-	int64_t until = w->backoff.retry_at;
-
-	pthread_mutex_lock(&w->lock);
-	while (clock_mono() < until) {
-		if (w->stop && w->stop_deadline < until)
-			until = w->stop_deadline;
-		ts.tv_sec = (time_t)(until / CLOCK_S);
-		ts.tv_nsec = (long)(until % CLOCK_S);
-		pthread_cond_timedwait(&w->wake, &w->lock, &ts);
-	}
-	pthread_mutex_unlock(&w->lock);
-}
-
-/* Is it the rows' fault?  Then no later attempt will go better. */
+/* A connection that broke, or a lost race: worth trying again at once? */
 static bool
-data_failure(const char *state)
+brief(enum outcome o, const struct conn_failure *f, int tries, int64_t began)
 {
-	static const char *const classes[] = { "21", "22", "23", "44", "54",
-		"42501", /* row security: not a row of its account */
-		"P0" };
-	size_t i;
-
-	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-		if (!strncmp(state, classes[i], strlen(classes[i])))
-			return true;
-	return false;
-}
-
-static int
-send_batch(struct writer *w, const struct uuid *id, size_t from, size_t n,
-    int64_t deadline, struct conn_failure *f, struct err *e)
-{
-	struct conn_step steps[WRITER_STMTS + 1];
-	char statement[SETTING_SIZE], lock[SETTING_SIZE];
-	const char *settings[3];
-	int nsteps, i, nsettings = 0;
-
-	if (batch_build(w->batch, id, w->pieces + from, n, steps, &nsteps, e)) {
-		f->rolled_back = true;
-		snprintf(f->sqlstate, sizeof(f->sqlstate), "54000");
-		return -1;
-	}
-	settings[nsettings++] = batch_accounts(w->batch, w->pieces + from, n);
-	if (w->conn.pooler) {
-		snprintf(statement, sizeof(statement),
-		    "SET LOCAL statement_timeout = %d", w->timeout_ms);
-		snprintf(lock, sizeof(lock), "SET LOCAL lock_timeout = %d",
-		    w->timeout_ms);
-		settings[nsettings++] = statement;
-		settings[nsettings++] = lock;
-	}
-	if (conn_transaction(w->c, false, settings, nsettings, steps, nsteps,
-		deadline, f, e) != 0)
-		return -1;
-	for (i = 0; i < nsteps; i++)
-		PQclear(steps[i].result);
-	return 0;
+	return (o == LOST || (o == BUSY && !strncmp(f->sqlstate, "40", 2))) &&
+	       tries < BRIEF_TRIES && clock_mono() - began < BRIEF;
 }
 
 /*
- * Try once.  ${sent}: an earlier attempt under this id may have been committed,
- * which the unique id then tells.
+ * Until it is stored, refused or time to stop; where a journal is kept, BUSY,
+ * LOST and AWAY when it is the journal's turn.
  */
-static enum outcome
-attempt(struct writer *w, const struct uuid *id, size_t from, size_t n,
-    bool *sent, struct conn_failure *f)
-{
-	int64_t stop_at, now = clock_mono();
-	int64_t deadline = now + (w->timeout_ms + SLACK_MS) * CLOCK_MS;
-	struct err e = { 0 };
-	int rc;
-
-	memset(f, 0, sizeof(*f));
-	if (stopping(w, &stop_at) && stop_at < deadline)
-		deadline = stop_at;
-	if (now >= deadline)
-		return GIVE_UP;
-	if (w->c != NULL && !conn_alive(w->c)) { /* died while idle */
-		conn_free(w->c);
-		w->c = NULL;
-	}
-	if (w->c == NULL) {
-		w->c = conn_open(&w->conn, deadline, &e);
-		if (w->c == NULL) {
-			complain(w, "writer_no_database", e.text);
-			return AGAIN;
-		}
-	}
-	rc = send_batch(w, id, from, n, deadline, f, &e);
-	if (w->c->broken) {
-		conn_free(w->c);
-		w->c = NULL;
-	}
-	if (rc == 0 || (*sent && f->stmt == 0 && !strcmp(f->sqlstate, "23505")))
-		return STORED;
-	if (!f->rolled_back)
-		*sent = true;
-	else if (data_failure(f->sqlstate))
-		return REFUSED;
-	complain(w, "writer_failed", e.text);
-	return AGAIN;
-}
-
-/* Until it is stored, refused, or time to stop. */
 static enum outcome
 store(struct writer *w, const struct uuid *id, size_t from, size_t n,
     struct conn_failure *f)
 {
 	int64_t began = clock_mono();
-	bool sent = false;
 	enum outcome o;
+	int tries = 0;
 
-	while ((o = attempt(w, id, from, n, &sent, f)) == AGAIN) {
-		backoff_failed(&w->backoff);
-		pause_awhile(w);
-		if (sent)
+	for (;;) {
+		o = sender_try(w->sender, id, 1, w->pieces + from, n, f);
+		if (o == STORED || o == REFUSED || o == GIVE_UP)
+			break;
+		if (o == LOST)
 			metric_add(M_WRITER_RESENT, 1);
+		if (w->journal == NULL)
+			sender_pause(w->sender);
+		else if (!brief(o, f, ++tries, began))
+			return o;
 	}
-	backoff_reset(&w->backoff);
-	if (o == STORED) {
-		w->complained = 0;
-		metric_add(M_WRITER_BATCHES, 1);
-		metric_add(M_WRITER_PIECES, (int64_t)n);
-		metric_time(M_WRITER_TIME, clock_mono() - began);
-	}
+	if (o != STORED)
+		return o;
+	sender_well(w->sender);
+	if (w->journal != NULL)
+		atomic_store(&w->journal->full, false);
+	metric_add(M_WRITER_BATCHES, 1);
+	metric_add(M_WRITER_PIECES, (int64_t)n);
+	metric_time(M_WRITER_TIME, clock_mono() - began);
 	return o;
 }
 
 static void
-bury(struct writer *w, const struct uuid *id, struct piece *p,
-    const struct conn_failure *why)
+finish(struct writer *w, size_t from, size_t n, enum piece_state state)
 {
-	char account[UUID_TEXT];
-	struct err e = { 0 };
-
-	metric_add(M_WRITER_DEAD, 1);
-	id_format(&p->account, account);
-	log_event(LOG_ERROR, "dead_letter", "account_id", account, "sqlstate",
-	    why->sqlstate, "constraint", why->constraint, "file", w->dead_file,
-	    NULL);
-	if (dead_letter(w->dead_file, p, w->stmts, id, why, &e) != 0)
-		log_event(LOG_ERROR, "dead_letter_lost", "error", e.text, NULL);
-	piece_done(p, PIECE_REFUSED);
-}
-
-/* Store pieces [from, from + n): whole, or in halves. */
-static void
-store_range(struct writer *w, size_t from, size_t n)
-{
-	struct conn_failure f;
-	struct uuid id;
 	size_t i;
 
-	id_new(&id);
-	switch (store(w, &id, from, n, &f)) {
-	case STORED:
-		for (i = from; i < from + n; i++)
-			piece_done(w->pieces[i], PIECE_STORED);
-		return;
-	case REFUSED:
-		if (n > 1) {
-			store_range(w, from, n / 2);
-			store_range(w, from + n / 2, n - n / 2);
+	for (i = from; i < from + n; i++)
+		piece_done(w->pieces[i], state);
+}
+
+/* Into the journal, and wake who replays it.  0 or -1. */
+static int
+spill(struct writer *w, const struct uuid *id, size_t from, size_t n)
+{
+	bool first = !journaling(w);
+	struct err e = { 0 };
+
+	if (journal_append(w->journal, id, w->pieces + from, n, &e) != 0) {
+		metric_add(M_JOURNAL_REFUSED, 1);
+		sender_complain(w->sender, "journal_full", e.text);
+		return -1;
+	}
+	metric_add(M_JOURNAL_BATCHES, 1);
+	if (first) {
+		log_event(LOG_ERROR, "journal_began", "error",
+		    "the database does not take what is finished", NULL);
+		/* The replayer has the connection now. */
+		sender_disconnect(w->sender);
+		sender_well(w->sender);
+		replayer_wake(w->replayer);
+	}
+	finish(w, from, n, PIECE_JOURNALED);
+	return 0;
+}
+
+static void
+bury_all(struct writer *w, const struct uuid *id, size_t from, size_t n,
+    const struct conn_failure *why)
+{
+	size_t i;
+
+	for (i = from; i < from + n; i++)
+		(void)bury(w->dead_file, w->pieces[i], w->stmts, id, why);
+	finish(w, from, n, PIECE_REFUSED);
+}
+
+/* Store pieces [from, from + n) under ${id}: whole, or in halves. */
+static void
+store_range(struct writer *w, const struct uuid *id, size_t from, size_t n)
+{
+	enum outcome o = AWAY;
+	struct conn_failure f;
+	struct uuid half;
+	int64_t stop_at;
+
+	for (;;) {
+		if (!journaling(w))
+			o = store(w, id, from, n, &f);
+		if (o == STORED) {
+			finish(w, from, n, PIECE_STORED);
 			return;
 		}
-		bury(w, &id, w->pieces[from], &f);
-		return;
-	case AGAIN:
-	case GIVE_UP:
-		for (i = from; i < from + n; i++)
-			bury(w, &id, w->pieces[i], &at_shutdown);
+		if (o == REFUSED)
+			break;
+		if (w->journal != NULL && spill(w, id, from, n) == 0)
+			return;
+		if (sender_stopping(w->sender, &stop_at) &&
+		    clock_mono() >= stop_at) {
+			bury_all(w, id, from, n, &at_shutdown);
+			return;
+		}
+		sender_pause(w->sender);
+	}
+	if (n == 1) {
+		bury_all(w, id, from, n, &f);
 		return;
 	}
+	batch_half(id, 0, &half);
+	store_range(w, &half, from, n / 2);
+	batch_half(id, 1, &half);
+	store_range(w, &half, from + n / 2, n - n / 2);
 }
 
 /* Wait for pieces and take what fits one batch; 0 when it is time to end. */
@@ -266,17 +187,18 @@ void *
 writer_main(void *arg)
 {
 	struct writer *w = arg;
+	struct uuid id;
 	size_t n, bytes;
 
 	while ((n = take(w, &bytes)) > 0) {
-		store_range(w, 0, n);
+		id_new(&id);
+		store_range(w, &id, 0, n);
 		pthread_mutex_lock(&w->lock);
 		w->queued -= (unsigned)n;
 		w->bytes -= bytes;
 		metric_set(M_WRITER_QUEUE, w->queued);
 		pthread_mutex_unlock(&w->lock);
 	}
-	conn_free(w->c);
-	w->c = NULL;
+	sender_disconnect(w->sender);
 	return NULL;
 }

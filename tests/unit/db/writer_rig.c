@@ -191,7 +191,7 @@ call(void *arg)
 		if (writer_commit(c->w,
 			whole(&c->account, bad ? "bad" : "good",
 			    c->number * 100000 + i),
-			clock_mono() + 30 * CLOCK_S, &e) == 0)
+			clock_mono() + 30 * CLOCK_S, &e) >= 0)
 			c->ok++;
 		else if (e.code == ERR_INTERNAL)
 			c->refused++;
