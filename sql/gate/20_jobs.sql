@@ -2,6 +2,7 @@
 -- needs: SELECT, INSERT, UPDATE ON data.usage_rollups
 -- needs: SELECT, DELETE ON data.turns_open
 -- needs: SELECT, INSERT ON data.turns
+-- needs: SELECT, DELETE ON data.idempotency_keys
 -- needs: SELECT, DELETE ON data.writer_batches
 -- needs: SELECT, INSERT, UPDATE, DELETE ON control.workers
 -- needs: SELECT ON control.prices
@@ -63,12 +64,16 @@ GRANT EXECUTE ON FUNCTION gate.sum_rollups(timestamptz) TO sb_job;
 
 -- End the open turns of ${dead} as failed: a row in turns and one count in the
 -- roll-up each, unless its worker managed to store it after all.  They count
--- in the present bucket, whose hour is still summed.  For the two below only.
+-- in the present bucket, whose hour is still summed.  The keys of these turns
+-- are free again, for whoever tries once more; first of all, as a writer begins
+-- with them too, so that the two agree on how a turn has ended.  For the two
+-- below only.
 CREATE OR REPLACE FUNCTION gate.fail_turns_of(dead uuid[])
 RETURNS bigint LANGUAGE plpgsql SET search_path = control, data, pg_temp AS $$
 DECLARE
 	n bigint;
 BEGIN
+	DELETE FROM idempotency_keys WHERE worker_id = any(dead) AND answer IS NULL;
 	WITH lost AS (
 		DELETE FROM turns_open WHERE worker_id = any(dead) RETURNING *
 	), ended AS (
@@ -118,7 +123,9 @@ BEGIN
 	IF pg_postmaster_start_time() > now() - silence THEN
 		RETURN 0;
 	END IF;
-	suspects := ARRAY(SELECT DISTINCT worker_id FROM turns_open WHERE started_at < now() - silence);
+	suspects := ARRAY(SELECT worker_id FROM turns_open WHERE started_at < now() - silence
+		UNION SELECT worker_id FROM idempotency_keys
+		WHERE answer IS NULL AND created_at < now() - silence);
 	dead := ARRAY(SELECT s FROM unnest(suspects) AS s
 		WHERE NOT EXISTS (SELECT FROM workers WHERE id = s AND seen_at >= now() - silence));
 	DELETE FROM workers WHERE seen_at < now() - greatest(silence, interval '1 day')
@@ -159,6 +166,19 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION gate.trim_writer_batches() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.trim_writer_batches() TO sb_job;
+
+-- Idempotency keys are kept for a day; how many went.
+CREATE OR REPLACE FUNCTION gate.trim_idempotency_keys()
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, data, pg_temp AS $$
+DECLARE
+	n bigint;
+BEGIN
+	DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours';
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END $$;
+REVOKE ALL ON FUNCTION gate.trim_idempotency_keys() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.trim_idempotency_keys() TO sb_job;
 
 -- The price table in the units of llm/price.h: microseconds since 1970 (until 0
 -- = open) and nano-dollars a token.

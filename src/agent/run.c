@@ -111,6 +111,7 @@ begin(struct run *r)
 	buf_init(&r->out->reply.text, r->ctx, REPLY_MAX);
 	r->out->reply.finish = LLM_ERROR;
 	r->out->tool_calls = json_array();
+	r->out->tool_offsets = json_array();
 	r->out->citations = json_array();
 
 	for (int i = 0; i < ask->nhistory; i++)
@@ -182,7 +183,9 @@ arguments_json(const char *text)
 	return v ? v : json_string("");
 }
 
-/* One call of a tool, from its event to its answer. */
+/* One call of a tool, from its event to its answer.  Each call that was told
+ * of has a result that was told of, so that events can be told again from what
+ * is stored. */
 static int
 call_tool(struct run *r, const struct llm_tool_call *call, bool too_many,
     struct err *e)
@@ -192,12 +195,14 @@ call_tool(struct run *r, const struct llm_tool_call *call, bool too_many,
 	char summary[160];
 	struct buf result;
 	bool ok = false;
+	bool stop =
+	    sink->tool_call(sink, call->id, call->name, arguments) < 0 &&
+	    !r->llm.ignore_gone;
 
-	if (sink->tool_call(sink, call->id, call->name, arguments) < 0 &&
-	    !r->llm.ignore_gone)
-		return err_set(e, ERR_GONE, "the reader left");
 	buf_init(&result, r->ctx, RESULT_MAX);
-	if (too_many) {
+	if (stop) {
+		snprintf(summary, sizeof(summary), "not called");
+	} else if (too_many) {
 		buf_adds(&result, "Error: too many calls at once.");
 		snprintf(summary, sizeof(summary), "too many calls");
 	} else if (r->tools && lookup_offers(r->ask->spec, call->name)) {
@@ -216,10 +221,12 @@ call_tool(struct run *r, const struct llm_tool_call *call, bool too_many,
 	    json_pack("{s:s, s:s, s:o, s:b, s:s}", "id", call->id, "name",
 		call->name, "arguments", arguments_json(arguments), "ok", ok,
 		"summary", summary));
+	json_array_append_new(r->out->tool_offsets,
+	    json_integer((json_int_t)r->out->reply.text.len));
 	if (sink->tool_result(sink, call->id, call->name, ok, summary) < 0 &&
 	    !r->llm.ignore_gone)
-		return err_set(e, ERR_GONE, "the reader left");
-	return 0;
+		stop = true;
+	return stop ? err_set(e, ERR_GONE, "the reader left") : 0;
 }
 
 static int

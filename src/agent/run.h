@@ -44,8 +44,9 @@ struct agent_ask {
 
 struct agent_answer {
 	struct llm_reply reply; /* text: all that was said; usage: summed */
-	json_t *tool_calls; /* [{id,name,arguments,ok,summary}], never NULL */
-	json_t *citations;  /* [{n,title,url,document_id,quote}], never NULL */
+	json_t *tool_calls;   /* [{id,name,arguments,ok,summary}], never NULL */
+	json_t *tool_offsets; /* of each: bytes of text said before it */
+	json_t *citations; /* [{n,title,url,document_id,quote}], never NULL */
 	int steps;
 };
 

@@ -50,6 +50,11 @@ static const struct parameter {
 	    "Entries of a page." },
 	{ "after", "query", "{\"type\":\"string\"}",
 	    "next of the page before." },
+	{ "Idempotency-Key", "header",
+	    "{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,"
+	    "\"pattern\":\"^[!-~]+$\"}",
+	    "Makes the request once: sent again with the same key within 24 "
+	    "hours it gets the same answer, with Idempotent-Replayed: true." },
 	{ "X-Session-Key", "header", "{\"type\":\"string\",\"maxLength\":128}",
 	    "The session of the turn: a widget key must prove it." },
 };
@@ -172,6 +177,10 @@ responses_of(const struct route *r)
 		add_problem(all, 415, "The body is not JSON.");
 		add_problem(all, 422, "A value breaks a rule.");
 	}
+	if (r->params != NULL && strstr(r->params, "Idempotency-Key") != NULL)
+		add_problem(all, 409,
+		    "The first request with this "
+		    "Idempotency-Key still runs.");
 	if (r->perm == PERM_CHAT) {
 		add_problem(all, 429, "A limit is reached.");
 		add_problem(all, 502, "The model provider failed.");

@@ -126,6 +126,22 @@ problem_json(const struct http_req *req, const struct err *e)
 	    "request_id", req->request_id);
 }
 
+json_t *
+problem_stored(const struct http_req *req, const char *name)
+{
+	const struct problem *p = find(name);
+
+	/* A row of the table, or the name of a code. */
+	for (int code = ERR_MALFORMED; !p && code < ERR_INTERNAL; code++)
+		if (strcmp(err_name((enum err_code)code), name) == 0)
+			p = find(usual_name((enum err_code)code));
+	if (!p)
+		p = find("internal");
+	return json_pack("{s:o, s:s, s:i, s:s, s:s}", "type",
+	    json_sprintf("/problems/%s", p->name), "title", p->title, "status",
+	    p->status, "detail", p->text, "request_id", req->request_id);
+}
+
 static void
 set_headers(struct http_resp *resp, const struct err *e, int status)
 {

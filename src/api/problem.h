@@ -17,6 +17,8 @@ int problem_status(const struct err *);
  * to the log and no further.
  */
 json_t *problem_json(const struct http_req *, const struct err *e);
+/* The same for a failure of which only its name is stored. */
+json_t *problem_stored(const struct http_req *, const char *name);
 /*
  * Answer with it; ${errors} ([{pointer, detail}], may be NULL) stays the
  * caller's.  503 and 429 always say Retry-After, 401 WWW-Authenticate.

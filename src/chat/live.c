@@ -117,6 +117,7 @@ live_enter(const struct uuid *turn, const struct uuid *account,
 	word_copy(&l->account, &a.id);
 	word_copy(&l->session, &s.id);
 	word_copy(&l->widget_key, &none.id);
+	word_copy(&l->key, &none.id);
 	atomic_store(&l->state, 2);
 	if (i == top)
 		atomic_store(&own.head->top, top + 1);
@@ -195,6 +196,57 @@ live_widget(struct live *l, const struct uuid *widget_key)
 	struct word_id w = { *widget_key };
 
 	word_copy(&l->widget_key, &w.id);
+}
+
+void
+live_session(struct live *l, const struct uuid *session)
+{
+	struct word_id s = { *session };
+
+	word_copy(&l->session, &s.id);
+}
+
+void
+live_key(struct live *l, const struct uuid *key)
+{
+	struct word_id k = { *key };
+
+	word_copy(&l->key, &k.id);
+}
+
+/* As the turn's id is read before and after, so is the key: it is random
+ * enough to be used once. */
+static bool
+is_of_key(const struct live *l, const struct uuid *key,
+    const struct uuid *account, struct uuid *turn)
+{
+	struct word_id k, a, t;
+
+	word_read(&k.id, &l->key);
+	if (!id_eq(&k.id, key) || atomic_load(&l->state) != 2)
+		return false;
+	word_read(&a.id, &l->account);
+	word_read(&t.id, &l->turn);
+	atomic_thread_fence(memory_order_acquire);
+	word_read(&k.id, &l->key);
+	*turn = t.id;
+	return id_eq(&k.id, key) && id_eq(&a.id, account);
+}
+
+bool
+live_find_key(
+    const struct uuid *key, const struct uuid *account, struct uuid *turn)
+{
+	unsigned i, k, top;
+
+	for (i = 0; places != NULL && i < nslots; i++) {
+		top = atomic_load(&heads[i].top);
+		for (k = 0; k < top; k++)
+			if (is_of_key(&places[(size_t)i * per_slot + k], key,
+				account, turn))
+				return true;
+	}
+	return false;
 }
 
 bool

@@ -21,6 +21,7 @@ void live_map(unsigned workers, unsigned per_worker);
 struct live {
 	_Alignas(8) struct uuid turn, account, session; /* written once */
 	struct uuid widget_key; /* who may read and stop it; nil: API callers */
+	struct uuid key;        /* of its Idempotency-Key's hash; nil: none */
 	_Atomic(uint64_t) asked; /* the last half of the turn to be stopped */
 	_Atomic(int) state;      /* 0 free, 1 being filled, 2 runs */
 	_Atomic(bool) cancel;
@@ -31,10 +32,16 @@ struct live {
 struct live *live_enter(const struct uuid *turn, const struct uuid *account,
     const struct uuid *session);
 void live_leave(struct live *); /* NULL does nothing */
+/* It was entered before its session was known. */
+void live_session(struct live *, const struct uuid *session);
 /* The wait of this thread's running call, so that a wake reaches it. */
 struct net_wait **live_wait(struct live *);
 
 void live_widget(struct live *, const struct uuid *widget_key);
+void live_key(struct live *, const struct uuid *key);
+/* The turn that was claimed under this key and runs on this host. */
+bool live_find_key(
+    const struct uuid *key, const struct uuid *account, struct uuid *turn);
 
 /* Is the turn running on this host?  Its session, when asked. */
 bool live_find(

@@ -121,6 +121,56 @@ piece_of_open(const struct chat_turn *t)
 }
 
 static void
+add_key_hash(struct piece *p, const struct chat_turn *t)
+{
+	piece_text(
+	    p, (const char *)t->priv->key_hash, sizeof(t->priv->key_hash));
+}
+
+static void
+add_key(struct piece *p, const struct chat_turn *t, enum chat_write what)
+{
+	piece_row(p, (int)what);
+	piece_uuid(p, &t->account->id);
+	add_key_hash(p, t);
+	piece_uuid(p, &t->id);
+}
+
+/* The answer for who asks again; without its text, which is in turns.  One
+ * that has none, or none that could be kept, leaves the key free. */
+static void
+add_answer(struct piece *p, const struct chat_turn *t)
+{
+	void *ctx = mem_root("answer");
+	struct buf b;
+
+	buf_init(&b, ctx, JSON_MAX);
+	if (turn_answered(t)) {
+		json_t *answer = chat_turn_json(t);
+
+		json_object_set_new(answer, "reply", json_string(""));
+		json_write(&b, answer);
+		json_decref(answer);
+	}
+	if (b.len > 0 && !buf_failed(&b)) {
+		add_key(p, t, WRITE_KEY_ANSWER);
+		piece_text(p, b.data, b.len);
+	} else {
+		add_key(p, t, WRITE_KEY_FREE);
+	}
+	mem_free(ctx);
+}
+
+struct piece *
+piece_of_free_key(const struct chat_turn *t)
+{
+	struct piece *p = piece_new(&t->account->id);
+
+	add_key(p, t, WRITE_KEY_FREE);
+	return p;
+}
+
+static void
 add_turn(struct piece *p, const struct chat_turn *t)
 {
 	const struct chat_ask *ask = t->priv->ask;
@@ -159,6 +209,14 @@ add_turn(struct piece *p, const struct chat_turn *t)
 	add_metadata(p, ask);
 	piece_int(p, t->started_us);
 	piece_int(p, t->priv->finished_us);
+	if (json_array_size(t->answer.tool_calls) > 0)
+		add_json(p, t->answer.tool_offsets);
+	else
+		piece_null(p);
+	if (t->priv->claimed)
+		add_key_hash(p, t);
+	else
+		piece_null(p);
 }
 
 static void
@@ -197,6 +255,8 @@ piece_of_turn(const struct chat_turn *t)
 	struct piece *p = piece_new(&t->account->id);
 
 	add_session(p, t, t->priv->finished_us);
+	if (t->priv->claimed)
+		add_answer(p, t);
 	add_turn(p, t);
 	if (t->priv->open.opened) {
 		piece_row(p, WRITE_OPEN_END);

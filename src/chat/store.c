@@ -36,6 +36,28 @@
 	" $14::text[], $15::jsonb[], $16::timestamptz[], $17::uuid[])"         \
 	" ON CONFLICT DO NOTHING"
 
+/*
+ * A key's row and its turn's are written together, the key's first, as by
+ * gate.fail_turns_of(): so a worker that was taken for dead finds out here.
+ */
+#define SQL_KEY_ANSWER                                                         \
+	"UPDATE idempotency_keys k SET answer = v.x"                           \
+	" FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[])"        \
+	" AS v(a, h, t, x)"                                                    \
+	" WHERE k.account_id = v.a AND k.key_hash = v.h AND k.turn_id = v.t"
+
+#define SQL_KEY_FREE                                                           \
+	"DELETE FROM idempotency_keys k"                                       \
+	" USING unnest($1::uuid[], $2::bytea[], $3::uuid[]) AS v(a, h, t)"     \
+	" WHERE k.account_id = v.a AND k.key_hash = v.h AND k.turn_id = v.t"   \
+	" AND k.answer IS NULL"
+
+/* Has somebody else been given this turn's key?  Then nobody was told of the
+ * turn, and it must not stand beside the one that took its place. */
+#define SQL_TAKEN                                                              \
+	"(c35 IS NOT NULL AND EXISTS (SELECT FROM idempotency_keys k"          \
+	" WHERE k.account_id = c1 AND k.key_hash = c35 AND k.turn_id <> c2))"
+
 #define SQL_TURNS                                                              \
 	"INSERT INTO turns (account_id, id, session_id, agent_instance_id,"    \
 	" agent_type, instance_name, config_version, api_key_id,"              \
@@ -44,10 +66,14 @@
 	" input_tokens, output_tokens, cached_input_tokens,"                   \
 	" cache_write_tokens, reasoning_tokens, usage_estimated, cost_usd,"    \
 	" attempts, latency_ms, first_token_ms, tool_calls, citations,"        \
-	" metadata, started_at, finished_at)"                                  \
-	" SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14," \
-	" c15, c16, c17, c18, c19, c20, c21, c22, c23, c24,"                   \
-	" c25::numeric / 1000000000, c26, c27, c28, c29, c30, c31, c32, c33"   \
+	" metadata, started_at, finished_at, tool_offsets)"                    \
+	" SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12,"           \
+	" CASE WHEN " SQL_TAKEN " THEN 'failed' ELSE c13 END,"                 \
+	" CASE WHEN " SQL_TAKEN " THEN 'error' ELSE c14 END,"                  \
+	" CASE WHEN " SQL_TAKEN " THEN 'superseded' ELSE c15 END,"             \
+	" c16, c17, c18, c19, c20, c21, c22, c23, c24,"                        \
+	" c25::numeric / 1000000000, c26, c27, c28, c29, c30, c31, c32, c33,"  \
+	" c34"                                                                 \
 	" FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[],"         \
 	" $5::text[], $6::text[], $7::int8[], $8::uuid[], $9::uuid[],"         \
 	" $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"    \
@@ -55,9 +81,10 @@
 	" $20::int8[], $21::int8[], $22::int8[], $23::int8[], $24::bool[],"    \
 	" $25::int8[], $26::int4[], $27::int4[], $28::int4[], $29::jsonb[],"   \
 	" $30::jsonb[], $31::jsonb[], $32::timestamptz[],"                     \
-	" $33::timestamptz[]) AS v(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10,"   \
+	" $33::timestamptz[], $34::jsonb[], $35::bytea[]) AS v(c1, c2, c3,"    \
+	" c4, c5, c6, c7, c8, c9, c10,"                                        \
 	" c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23,"    \
-	" c24, c25, c26, c27, c28, c29, c30, c31, c32, c33)"                   \
+	" c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35)"         \
 	" ON CONFLICT DO NOTHING"
 
 #define SQL_OPEN_END                                                           \
@@ -99,6 +126,7 @@
 #define U COL_UUID
 #define T COL_TEXT
 #define J COL_JSONB
+#define Y COL_BYTEA
 #define B COL_BOOL
 #define I COL_INT4
 #define L COL_INT8
@@ -113,11 +141,20 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .sql = SQL_OPEN,
 	    .ncols = 17,
 	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, J, Z, U } },
+	[WRITE_KEY_ANSWER] = { .name = "chat_key_answer",
+	    .sql = SQL_KEY_ANSWER,
+	    .ncols = 4,
+	    .col = { U, Y, U, T } },
+	[WRITE_KEY_FREE] = { .name = "chat_key_free",
+	    .sql = SQL_KEY_FREE,
+	    .ncols = 3,
+	    .col = { U, Y, U } },
+	/* the last two: where its tools were called, its key's hash */
 	[WRITE_TURNS] = { .name = "chat_turns",
 	    .sql = SQL_TURNS,
-	    .ncols = 33,
+	    .ncols = 35,
 	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, T, T, T, T, L, L,
-		L, L, L, B, L, I, I, I, J, J, J, Z, Z } },
+		L, L, L, B, L, I, I, I, J, J, J, Z, Z, J, Y } },
 	[WRITE_OPEN_END] = { .name = "chat_open_end",
 	    .sql = SQL_OPEN_END,
 	    .ncols = 2,
@@ -135,6 +172,7 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 #undef U
 #undef T
 #undef J
+#undef Y
 #undef B
 #undef I
 #undef L
@@ -210,6 +248,31 @@ const struct db_stmt chat_stmt_claim = {
 	" DO UPDATE SET session_id = CASE WHEN n.session_id = $4::uuid"
 	" THEN excluded.session_id ELSE n.session_id END"
 	" RETURNING session_id",
+};
+
+/* The look before spares those who come too late the row's lock. */
+const struct db_stmt chat_stmt_key_claim = {
+	"chat_key_claim",
+	"INSERT INTO idempotency_keys AS k"
+	" (account_id, key_hash, request_hash, turn_id, worker_id)"
+	" SELECT $1::uuid, $2::bytea, $3::bytea, $4::uuid, $5::uuid"
+	" WHERE NOT EXISTS (SELECT FROM idempotency_keys o"
+	" WHERE o.account_id = $1::uuid AND o.key_hash = $2::bytea"
+	" AND o.created_at >= now() - interval '24 hours')"
+	" ON CONFLICT (account_id, key_hash) DO UPDATE SET"
+	" request_hash = excluded.request_hash, turn_id = excluded.turn_id,"
+	" worker_id = excluded.worker_id, answer = NULL, created_at = now()"
+	" WHERE k.created_at < now() - interval '24 hours'"
+	" RETURNING turn_id",
+};
+
+const struct db_stmt chat_stmt_key = {
+	"chat_key",
+	"SELECT k.turn_id, k.request_hash = $3::bytea, k.answer,"
+	" t.reply_text, t.tool_offsets FROM idempotency_keys k"
+	" LEFT JOIN turns t ON t.account_id = k.account_id"
+	" AND t.id = k.turn_id AND k.answer IS NOT NULL"
+	" WHERE k.account_id = $1 AND k.key_hash = $2::bytea",
 };
 
 const struct db_stmt chat_stmt_turn = {

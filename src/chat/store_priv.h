@@ -10,6 +10,8 @@
 enum chat_write {
 	WRITE_SESSIONS,
 	WRITE_OPEN,
+	WRITE_KEY_ANSWER,
+	WRITE_KEY_FREE,
 	WRITE_TURNS,
 	WRITE_OPEN_END,
 	WRITE_ROLLUPS,
@@ -36,6 +38,13 @@ extern const struct db_stmt chat_stmt_history_named;
 /* $1 account, $2 name, $3 new session, $4 the session it replaces or null:
  * the session the name means now */
 extern const struct db_stmt chat_stmt_claim;
+
+/* $1 account, $2 key hash, $3 request hash, $4 turn, $5 worker: a row when the
+ * key is this turn's from now on */
+extern const struct db_stmt chat_stmt_key_claim;
+/* $1 account, $2 key hash, $3 request hash: turn, was the same asked?, answer
+ * or null, reply, tool offsets or null */
+extern const struct db_stmt chat_stmt_key;
 
 /* $1 account, $2 turn, $3 widget key or null, $4 session key or null */
 extern const struct db_stmt chat_stmt_turn;

@@ -148,9 +148,13 @@ turn_open(struct chat_turn *t, struct err *e)
 {
 	struct chat_turn_priv *p = t->priv;
 
-	id_new(&t->id);
+	if (!p->claimed)
+		id_new(&t->id);
 	id_reply_message(&t->id, &t->reply_id);
-	p->live = live_enter(&t->id, &t->account->id, &t->session_id);
+	if (p->live) /* entered with its key */
+		live_session(p->live, &t->session_id);
+	else
+		p->live = live_enter(&t->id, &t->account->id, &t->session_id);
 	if (!p->live)
 		return err_set_kind(e, ERR_UNAVAILABLE, "overloaded", 1,
 		    "all places for running turns are taken; try again");
@@ -158,7 +162,7 @@ turn_open(struct chat_turn *t, struct err *e)
 		live_widget(p->live, &p->ask->key->id);
 	t->counted = true;
 	chat_used_add(&t->account->id, &t->spec->id);
-	opener_add(&p->open, p->deps->turn_open_after_ms);
+	opener_add(&p->open, p->claimed ? 0 : p->deps->turn_open_after_ms);
 	if (p->sink->opened(p->sink, t) < 0)
 		p->reader_gone = true;
 	return 0;
@@ -306,8 +310,17 @@ fill_lists(struct chat_turn *t)
 {
 	if (!t->answer.tool_calls)
 		t->answer.tool_calls = json_array();
+	if (!t->answer.tool_offsets)
+		t->answer.tool_offsets = json_array();
 	if (!t->answer.citations)
 		t->answer.citations = json_array();
+}
+
+bool
+turn_answered(const struct chat_turn *t)
+{
+	return strcmp(t->status, "completed") == 0 ||
+	       (strcmp(t->status, "cancelled") == 0 && t->priv->stopped);
 }
 
 static int
@@ -330,6 +343,7 @@ static const struct {
 } steps[] = {
 	{ "account", turn_account },
 	{ "agent", turn_agent },
+	{ "claim", turn_claim },
 	{ "quota", turn_quota },
 	{ "history", turn_history },
 	{ "open", turn_open },
@@ -344,6 +358,8 @@ turn_settle(struct chat_turn *t)
 	const struct llm_usage *used = &t->answer.reply.usage;
 
 	opener_remove(&p->open);
+	if (p->claimed && !t->durable)
+		writer_post(p->deps->writer, piece_of_free_key(t));
 	live_leave(p->live);
 	p->live = NULL;
 	if (p->taken && p->asked)
@@ -362,7 +378,10 @@ turn_settle(struct chat_turn *t)
 static int
 turn_drop(struct chat_turn *t)
 {
+	json_decref(t->replay);
+	json_decref(t->tool_offsets);
 	json_decref(t->answer.tool_calls);
+	json_decref(t->answer.tool_offsets);
 	json_decref(t->answer.citations);
 	if (t->spec)
 		agent_spec_unref(t->spec);
@@ -396,6 +415,8 @@ outcome(const struct chat_turn *t, struct err *e)
 {
 	const struct chat_turn_priv *p = t->priv;
 
+	if (t->replay)
+		return 0;
 	if (p->failure.code != ERR_NONE) {
 		*e = p->failure;
 		return -1;
@@ -414,7 +435,8 @@ chat_turn_run(const struct chat_deps *deps, const struct chat_ask *ask,
 	int rc = 0;
 
 	*ret = t;
-	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(*steps); i++) {
+	for (size_t i = 0;
+	     rc == 0 && !t->replay && i < sizeof(steps) / sizeof(*steps); i++) {
 		t->step = steps[i].name;
 		rc = steps[i].step(t, e);
 	}

@@ -52,6 +52,10 @@ struct chat_ask {
 	bool stream;
 	const char *client_address;
 	const char *request_id, *traceparent, *trace_id;
+	/* Idempotency-Key, NULL: none; and the hash of everything that was
+	 * asked, so that another question under the same key is refused. */
+	const char *idempotency_key;
+	unsigned char request_hash[32];
 };
 
 /*
@@ -69,6 +73,8 @@ struct chat_sink {
 	int (*tool_result)(struct chat_sink *, const char *id, const char *name,
 	    bool ok, const char *summary);
 	int (*beat)(struct chat_sink *);
+	/* Before opened(): sleep ${ms}, less when the reader leaves. */
+	int (*wait)(struct chat_sink *, int ms);
 	int gone_fd;
 	int beat_ms;
 };
@@ -89,6 +95,10 @@ struct chat_turn {
 	const char *finish_reason;
 	int64_t started_us, latency_us;
 	bool durable;
+	/* The answer of an earlier request with the same key, as
+	 * chat_turn_json() made it, and nothing was run; tool_offsets: bytes
+	 * of its reply said before each of its tool calls, NULL: none. */
+	json_t *replay, *tool_offsets;
 	const char *step; /* the last one begun, for the log */
 	struct chat_turn_priv *priv;
 };
@@ -97,9 +107,13 @@ struct chat_turn {
  * Run a turn for ${ask}, in this thread; ask, key and sink must outlive it.
  * Its memory and references hang below ${ctx}; *ret is set in any case.
  * Returns 0 when the turn ended as it should, or was stopped by DELETE, and is
- * durable; -1 with e otherwise:
- *	before opened(), and nothing is stored: ERR_NOT_FOUND, ERR_INVALID,
- *	ERR_LIMIT (ret->quota tells), ERR_UNAVAILABLE, ERR_TIMEOUT;
+ * durable; or when ret->replay is the answer that an earlier request with the
+ * same key got, and then opened() was not called; -1 with e otherwise:
+ *	before opened(), and nothing is stored: ERR_NOT_FOUND, ERR_INVALID
+ *	(kind "idempotency-key-reused": another question under the same key),
+ *	ERR_CONFLICT ("idempotency-key-in-use": the first request with this key
+ *	has outlived this one's deadline), ERR_LIMIT (ret->quota tells),
+ *	ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_GONE;
  *	after it, and the turn is stored with its true status: ERR_GONE (the
  *	reader left, it was cancelled), ERR_UPSTREAM, ERR_TIMEOUT ...;
  *	ERR_UNAVAILABLE or ERR_INTERNAL with !durable: it could not be stored.

@@ -24,6 +24,9 @@ struct chat_turn_priv {
 	bool taken; /* requests and tokens are reserved */
 	bool asked; /* the run has begun */
 
+	unsigned char key_hash[32]; /* of caller and Idempotency-Key */
+	bool claimed;               /* the key is this turn's */
+
 	struct live *live;
 	bool finish;        /* go on though the reader leaves */
 	bool reader_gone;   /* it has */
@@ -35,5 +38,15 @@ struct chat_turn_priv {
 /* The turn's beginning, and its end, as pieces for the writer. */
 struct piece *piece_of_open(const struct chat_turn *);
 struct piece *piece_of_turn(const struct chat_turn *);
+/* The turn's key is free again. */
+struct piece *piece_of_free_key(const struct chat_turn *);
+
+/*
+ * The step "claim": of all requests with one Idempotency-Key one runs; the
+ * others wait here for its answer, which becomes t->replay.
+ */
+int turn_claim(struct chat_turn *t, struct err *e);
+/* Did the turn end with an answer that later requests with its key get? */
+bool turn_answered(const struct chat_turn *);
 
 #endif

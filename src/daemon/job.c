@@ -39,6 +39,7 @@ static const struct {
 	[JOB_ROLLUPS] = { JOB_ROLLUPS, 60 * CLOCK_S },
 	[JOB_LOST_TURNS] = { JOB_LOST_TURNS, 15 * CLOCK_S },
 	[JOB_BATCHES] = { JOB_BATCHES, 3600 * CLOCK_S },
+	[JOB_KEYS] = { JOB_KEYS, 600 * CLOCK_S },
 };
 
 struct jobs {

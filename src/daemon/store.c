@@ -30,6 +30,8 @@ static const struct {
 	    { "daemon_lost_turns", "SELECT gate.fail_lost_turns()" } },
 	[JOB_BATCHES] = { "writer_batches",
 	    { "daemon_batches", "SELECT gate.trim_writer_batches()" } },
+	[JOB_KEYS] = { "idempotency_keys",
+	    { "daemon_keys", "SELECT gate.trim_idempotency_keys()" } },
 };
 
 int

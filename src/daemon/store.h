@@ -18,6 +18,7 @@ enum store_job {
 	JOB_ROLLUPS,    /* hours and days from the 5-minute sums */
 	JOB_LOST_TURNS, /* turns of workers nobody hears of have failed */
 	JOB_BATCHES,    /* forget old batch ids of the writers */
+	JOB_KEYS,       /* and idempotency keys of yesterday */
 	JOB_COUNT
 };
 const char *store_job_name(enum store_job);

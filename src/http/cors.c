@@ -16,7 +16,7 @@ cors_allow(struct http_resp *r, const char *origin)
 	http_set(r, "Access-Control-Allow-Origin", origin);
 	http_set(r, "Access-Control-Expose-Headers",
 	    "X-Request-Id, X-Config-Epoch, Retry-After, RateLimit-Limit, "
-	    "RateLimit-Remaining, RateLimit-Reset");
+	    "RateLimit-Remaining, RateLimit-Reset, Idempotent-Replayed");
 }
 
 void

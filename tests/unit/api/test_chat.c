@@ -31,7 +31,9 @@
 static struct {
 	struct err before, after; /* what fails, and when */
 	bool limited, tool;
-	int leaves_at; /* what sink call said that nobody is there */
+	int leaves_at;      /* what sink call said that nobody is there */
+	const char *replay; /* the answer of an earlier request */
+	char key[256];
 	struct chat_ask seen;
 	char message[64], session[64], email[64];
 	int calls;
@@ -52,6 +54,7 @@ note(int rc)
 static int
 turn_drop(struct chat_turn *t)
 {
+	json_decref(t->replay);
 	json_decref(t->answer.tool_calls);
 	json_decref(t->answer.citations);
 	return 0;
@@ -75,6 +78,13 @@ chat_turn_run(const struct chat_deps *deps, const struct chat_ask *ask,
 	*ret = t;
 	t->spec = &spec;
 	t->step = "run";
+	snprintf(fake.key, sizeof(fake.key), "%s",
+	    ask->idempotency_key ? ask->idempotency_key : "(none)");
+	if (fake.replay) {
+		talloc_set_destructor(t, turn_drop);
+		t->replay = json_loads(fake.replay, 0, NULL);
+		return 0;
+	}
 	t->quota = (struct quota_state){ .any = fake.limited,
 		.limit = 20,
 		.remaining = 19,
@@ -139,6 +149,8 @@ begin(void **state)
 typedef void handler(
     struct app *, struct http_req *, struct http_resp *, struct caller *);
 
+static const char *key_header; /* "HTTP_IDEMPOTENCY_KEY=...", or NULL */
+
 static void
 post(handler *h, const char *body)
 {
@@ -146,7 +158,7 @@ post(handler *h, const char *body)
 		{ "agent_type", "sales" }, { "instance_name", "one" } };
 	char length[40];
 	const char *const env[] = { "REQUEST_METHOD=POST", "REQUEST_URI=/x",
-		"CONTENT_TYPE=application/json", length, NULL };
+		"CONTENT_TYPE=application/json", length, key_header, NULL };
 
 	snprintf(length, sizeof(length), "CONTENT_LENGTH=%zu", strlen(body));
 	m.body = body;
@@ -300,6 +312,71 @@ a_reader_that_left_stops_it(void **state)
 	done();
 }
 
+#define REPLAY                                                                 \
+	"{\"session_key\":\"s_1\",\"turn_id\":\"" TURN                         \
+	"\",\"message_id\":\"" REPLY "\",\"reply\":\"Hello\",\"agent\":{},"    \
+	"\"usage\":{},\"tool_calls\":[],\"citations\":[],\"finish_reason\":"   \
+	"\"stop\",\"latency_ms\":7}"
+
+static void
+an_answer_is_given_again(void **state)
+{
+	unsigned char first[32];
+
+	(void)state;
+	key_header = "HTTP_IDEMPOTENCY_KEY=abc-1";
+	post(api_chat, "{\"message\":\"Hi\"}");
+	assert_string_equal(fake.key, "abc-1");
+	assert_false(memio_has_header(&m, "Idempotent-Replayed"));
+	memcpy(first, fake.seen.request_hash, sizeof(first));
+	done();
+	post(api_chat, "{\"message\":\"Hi\" }");
+	assert_memory_not_equal(fake.seen.request_hash, first, sizeof(first));
+	done();
+
+	fake.replay = REPLAY;
+	post(api_chat, "{\"message\":\"Hi\"}");
+	assert_memory_equal(fake.seen.request_hash, first, sizeof(first));
+	assert_string_equal(memio_body(&m), REPLAY);
+	assert_true(memio_has(&m, "Idempotent-Replayed: true"));
+	done();
+	post(api_stream, "{\"message\":\"Hi\"}");
+	assert_true(memio_has(&m, "Idempotent-Replayed: true"));
+	assert_true(memio_has(&m, "Content-Type: text/event-stream"));
+	assert_non_null(strstr(memio_body(&m),
+	    "event: delta\nid: " TURN ":6\ndata: {\"text\":\"Hello\"}\n\n"));
+	assert_non_null(strstr(memio_body(&m), "event: done\nid: " TURN ":9"));
+	done();
+	key_header = NULL;
+}
+
+static void
+a_key_has_its_form(void **state)
+{
+	static char longest[280] = "HTTP_IDEMPOTENCY_KEY=";
+	static const char *const bad[] = { "HTTP_IDEMPOTENCY_KEY=",
+		"HTTP_IDEMPOTENCY_KEY=a b", "HTTP_IDEMPOTENCY_KEY=\xc3\xa9",
+		"HTTP_IDEMPOTENCY_KEY=\x7f" };
+	size_t at = strlen(longest);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		key_header = bad[i];
+		post(api_chat, "{\"message\":\"Hi\"}");
+		assert_int_equal(http_status_of(m.resp), 400);
+		assert_int_equal(fake.calls, 0);
+		done();
+	}
+	for (int more = 0; more < 2; more++) {
+		memset(longest + at, '~', 255 + (size_t)more);
+		key_header = longest;
+		post(api_chat, "{\"message\":\"Hi\"}");
+		assert_int_equal(http_status_of(m.resp), more > 0 ? 400 : 200);
+		done();
+	}
+	key_header = NULL;
+}
+
 static void
 expect_errors(handler *h, const char *body, const char *const *pointers)
 {
@@ -447,6 +524,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_whole_answer, begin),
+		cmocka_unit_test_setup(an_answer_is_given_again, begin),
+		cmocka_unit_test_setup(a_key_has_its_form, begin),
 		cmocka_unit_test_setup(a_stream_to_the_letter, begin),
 		cmocka_unit_test_setup(what_fails_late_is_an_event, begin),
 		cmocka_unit_test_setup(what_fails_early_is_a_problem, begin),

@@ -1,6 +1,7 @@
 /* A worker's world for tests of chat. */
 #include "unit/chat/world.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 #include "auth/session_key.h"
 #include "chat/live.h"
 #include "chat/store.h"
+#include "crypto/hash.h"
 #include "db/db.h"
 #include "db/writer.h"
 #include "lib/dbtemp.h"
@@ -321,6 +323,15 @@ on_beat(struct chat_sink *s)
 	return 0;
 }
 
+static int
+on_wait(struct chat_sink *s, int ms)
+{
+	struct listener *l = (struct listener *)s;
+
+	poll(NULL, 0, ms);
+	return l->leaves_after == -1 ? -1 : 0;
+}
+
 int
 world_say(const void *ctx, const struct key *key, const char *path,
     const char *session_key, const char *message, struct listener *l,
@@ -332,6 +343,8 @@ world_say(const void *ctx, const struct key *key, const char *path,
 	struct chat_ask *ask = mem_new(ctx, struct chat_ask);
 
 	*name++ = '\0';
+	ask->idempotency_key = l->key;
+	crypto_sha256(message, strlen(message), ask->request_hash);
 	ask->key = key;
 	ask->slug = slug;
 	ask->agent_type = "sales";
@@ -348,6 +361,7 @@ world_say(const void *ctx, const struct key *key, const char *path,
 		.tool_call = on_tool_call,
 		.tool_result = on_tool_result,
 		.beat = on_beat,
+		.wait = on_wait,
 		.gone_fd = -1,
 		.beat_ms = 1000 };
 	memset(e, 0, sizeof(*e));

@@ -43,6 +43,7 @@ struct listener {
 	struct chat_sink sink; /* first */
 	char told[4096];
 	int opened, leaves_after; /* pieces; 0 never, -1 before the first */
+	const char *key;          /* Idempotency-Key */
 };
 int world_say(const void *ctx, const struct key *key, const char *path,
     const char *session_key, const char *message, struct listener *l,

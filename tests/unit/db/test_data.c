@@ -211,6 +211,27 @@ open_turn(const char *worker, const char *since)
 	mem_free(id);
 }
 
+static void
+claim(
+    const char *key, const char *worker, const char *since, const char *answer)
+{
+	char *sql = mem_printf(NULL,
+	    "INSERT INTO idempotency_keys (account_id, key_hash, request_hash,"
+	    " turn_id, worker_id, answer, created_at) VALUES ('" A "', "
+	    "decode(repeat('0%s', 32), 'hex'), decode(repeat('0%s', 32), "
+	    "'hex'), '" A "', '%s', %s%s%s, now() - interval '%s')",
+	    key, key, worker, answer ? "'" : "", answer ? answer : "NULL",
+	    answer ? "'" : "", since);
+
+	owner(sql);
+	mem_free(sql);
+}
+
+/* The first digit of each key. */
+#define CLAIMS                                                                 \
+	"SELECT coalesce(string_agg(substr(encode(key_hash, 'hex'), 2, 1),"    \
+	" '' ORDER BY key_hash), '') FROM idempotency_keys"
+
 /* Turns of dead and silent workers end as failed, once, whoever asks. */
 static void
 test_lost_turns(void **state)
@@ -224,6 +245,11 @@ test_lost_turns(void **state)
 	open_turn(W2, "1 hour");
 	open_turn(W3, "1 hour");    /* nobody knows W3 */
 	open_turn(W4, "-1 minute"); /* nor W4, yet */
+	claim("1", W1, "1 hour", NULL);
+	claim("2", W1, "1 hour", "{}");
+	claim("3", W2, "1 hour", NULL);
+	claim("4", W3, "1 hour", NULL);
+	claim("5", W4, "1 second", NULL);
 	owner("UPDATE workers SET seen_at = now() - interval '1 hour' WHERE id "
 	      "= '" W2 "'");
 	/* a cluster that has just come up calls nobody silent */
@@ -237,9 +263,13 @@ test_lost_turns(void **state)
 	    "SELECT count(*) FROM turns_open WHERE worker_id IN ('" W1 "', '" W4
 	    "')",
 	    "3");
+	/* their keys are free again, but for those with an answer */
+	expect("sb_owner", CLAIMS, "125");
 	expect("sb_job", "SELECT gate.worker_gone('" W1 "')", "2");
+	expect("sb_owner", CLAIMS, "25");
 	expect("sb_job", "SELECT gate.worker_gone('" W1 "')", "0");
 	expect("sb_job", "SELECT gate.worker_gone('" W4 "')", "1");
+	expect("sb_owner", CLAIMS, "2");
 	expect("sb_owner", "SELECT count(*) FROM turns_open", "0");
 	expect("sb_owner",
 	    "SELECT count(*) || error_kind || finish_reason || channel || "
@@ -273,6 +303,11 @@ test_trim(void **state)
 	      "interval '8 days')), (uuid_floor(now() - interval '6 days'))");
 	expect("sb_job", "SELECT gate.trim_writer_batches()", "1");
 	expect("sb_owner", "SELECT count(*) FROM writer_batches", "1");
+	claim("6", W1, "24 hours 1 second", "{}");
+	claim("7", W1, "24 hours 1 second", NULL);
+	claim("8", W1, "23 hours 59 minutes", "{}");
+	expect("sb_job", "SELECT gate.trim_idempotency_keys()", "2");
+	expect("sb_owner", CLAIMS, "28");
 	expect("sb_owner",
 	    "SELECT hist_add('{1,2,3,4,5,6,7,8,9,10,11}', "
 	    "'{1,1,1,1,1,1,1,1,1,1,1}')",

@@ -1,0 +1,44 @@
+/* A turn told to its reader: whole, or as server-sent events. */
+#ifndef API_TELLING_H
+#define API_TELLING_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chat/turn.h"
+#include "util/buf.h"
+
+struct app;
+struct http_req;
+struct http_resp;
+
+struct telling {
+	struct chat_sink sink; /* first */
+	struct http_req *req;
+	struct http_resp *resp;
+	struct buf json; /* the event being written */
+	char turn[UUID_TEXT];
+	int64_t n;    /* position in the stream */
+	int64_t from; /* what the reader has had already */
+	bool begun;   /* the stream has; nothing else can be answered */
+};
+
+/* A sink for a turn that is about to run. */
+void telling_init(struct telling *f, const struct app *app,
+    struct http_req *req, struct http_resp *resp, bool stream);
+/* RateLimit-*: of every counted answer, and of every refusal by a limit. */
+void telling_limits(struct http_resp *, const struct quota_state *);
+/* The end of a stream that was begun; whoever has left hears nothing. */
+void telling_end(
+    struct telling *f, const struct chat_turn *t, int rc, const struct err *e);
+
+/*
+ * Tell an ended turn as a stream: what comes after position ${from}, the rest
+ * of its text at once.  ${turn}: as chat_turn_json() or chat_turn_get() have
+ * made it; ${offsets}: bytes of reply before each of its tool calls, or NULL.
+ */
+void telling_stored(
+    struct telling *f, const json_t *turn, const json_t *offsets, int64_t from);
+
+#endif
