@@ -13,6 +13,7 @@
 
 #include "conf/conf.h"
 #include "daemon/lost.h"
+#include "daemon/parts.h"
 #include "daemon/process.h"
 #include "daemon/store.h"
 #include "db/db.h"
@@ -192,7 +193,8 @@ jobs_start(struct jobs *j)
 		.wait_ms = (int)c->database_wait,
 		.connect_ms = (int)c->database_connect_timeout,
 		.statement_ms = STATEMENT_MS,
-		.prepared = c->database_prepared };
+		.prepared = c->database_prepared,
+		.pooler = parts_behind_pooler(c) };
 	pthread_condattr_t attr;
 
 	json_setup();

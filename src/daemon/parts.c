@@ -41,9 +41,8 @@
 #define TURN_MARGIN_MS 5000
 #define USED_EVERY (60 * CLOCK_S)
 
-/* A second, direct address means that the first one leads to a pooler. */
-static bool
-behind_pooler(const struct conf *c)
+bool
+parts_behind_pooler(const struct conf *c)
 {
 	return c->database_direct_url[0] != '\0' &&
 	       strcmp(c->database_direct_url, c->database_url) != 0;
@@ -63,7 +62,7 @@ db_options(const struct parts *p, struct db_opts *o)
 		.connect_ms = (int)c->database_connect_timeout,
 		.statement_ms = (int)c->database_statement_timeout,
 		.prepared = c->database_prepared,
-		.pooler = behind_pooler(c) };
+		.pooler = parts_behind_pooler(c) };
 	return o;
 }
 
@@ -98,7 +97,7 @@ parts_writer_opts(
 		.batch_max = (unsigned)c->writer_batch,
 		.timeout_ms = (int)c->database_statement_timeout,
 		.prepared = c->database_prepared,
-		.pooler = behind_pooler(c),
+		.pooler = parts_behind_pooler(c),
 		.journal_slot = process->slot,
 		.journal_max = c->journal_max };
 	o->dead_letter_file =

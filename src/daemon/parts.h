@@ -14,6 +14,8 @@
 #include "http/fcgi.h"
 #include "util/lru.h"
 
+struct conf;
+
 struct parts {
 	const struct process *process;
 	struct app app;
@@ -38,6 +40,8 @@ struct writer_opts;
 /* How this process's writer or replayer works; texts talloc'd below ctx. */
 void parts_writer_opts(
     const struct process *, const void *ctx, struct writer_opts *);
+/* A second, direct address means that the first one leads to a pooler. */
+bool parts_behind_pooler(const struct conf *);
 /* Before threads.  0 or -1. */
 int parts_build(struct parts *, const struct process *, struct err *e);
 /* A pool of threads that serve ${fd} with them. */

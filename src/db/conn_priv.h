@@ -32,6 +32,7 @@ struct conn {
 	PGconn *pg;
 	const struct conn_opts *opts; /* the owner's, outlives it */
 	bool broken;
+	bool unnamed; /* prepared statements got lost: none from now on */
 	/* Names of the statements this connection has prepared. */
 	const struct db_stmt **names;
 	unsigned nnames, names_cap;
@@ -73,7 +74,8 @@ struct conn_step {
 /*
  * Run ${steps} as one pipelined transaction: BEGIN [READ ONLY], each of the
  * ${settings} (whole SET LOCAL statements) as a message of its own, the steps,
- * COMMIT.  0; or -1 with e and *f, and no results.
+ * COMMIT.  0; or -1 with e and *f, and no results.  Where a pooler has lost
+ * this connection's prepared statements it is run again without any.
  */
 int conn_transaction(struct conn *, bool read_only, const char *const *settings,
     int nsettings, struct conn_step *steps, int nsteps, int64_t deadline,

@@ -3,10 +3,12 @@
  * read, so that a transaction costs one round trip however many statements it
  * has.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "db/conn_priv.h"
 
+#include "telemetry/log.h"
 #include "telemetry/metric.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -129,7 +131,7 @@ send_stmt(struct pipeline *p, const struct db_stmt *stmt,
 
 	if (a == NULL)
 		a = &none;
-	if (!p->c->opts->prepared || stmt->name == NULL) {
+	if (!p->c->opts->prepared || p->c->unnamed || stmt->name == NULL) {
 		note(p, kind, stmt, step);
 		return PQsendQueryParams(pg, stmt->sql, a->n, a->types,
 		    a->values, a->lengths, a->formats, 0);
@@ -254,9 +256,8 @@ roll_back(struct pipeline *p, struct conn_failure *f)
 		p->c->broken = true;
 	/* Even without the ROLLBACK: nothing behind the error was run. */
 	f->rolled_back = true;
-	/* Plans and names that no longer fit: begin anew. */
-	if (!strcmp(f->sqlstate, "0A000") || !strcmp(f->sqlstate, "26000") ||
-	    !strcmp(f->sqlstate, "42P05"))
+	/* Plans that no longer fit: begin anew. */
+	if (!strcmp(f->sqlstate, "0A000"))
 		p->c->broken = true;
 }
 
@@ -277,8 +278,8 @@ send_all(struct pipeline *p, bool read_only, const char *const *settings,
 	return ok && PQpipelineSync(p->c->pg) && PQflush(p->c->pg) >= 0;
 }
 
-int
-conn_transaction(struct conn *c, bool read_only, const char *const *settings,
+static int
+run_once(struct conn *c, bool read_only, const char *const *settings,
     int nsettings, struct conn_step *steps, int nsteps, int64_t deadline,
     struct conn_failure *f, struct err *e)
 {
@@ -310,6 +311,35 @@ conn_transaction(struct conn *c, bool read_only, const char *const *settings,
 			steps[i].result = NULL;
 		}
 	return rc;
+}
+
+/* A statement that was prepared is not there, or is there already: a pooler
+ * has put another server behind the connection. */
+static bool
+names_mixed(const struct conn_failure *f)
+{
+	return !strcmp(f->sqlstate, "26000") || !strcmp(f->sqlstate, "42P05");
+}
+
+int
+conn_transaction(struct conn *c, bool read_only, const char *const *settings,
+    int nsettings, struct conn_step *steps, int nsteps, int64_t deadline,
+    struct conn_failure *f, struct err *e)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+	int rc;
+
+	rc = run_once(
+	    c, read_only, settings, nsettings, steps, nsteps, deadline, f, e);
+	if (rc == 0 || !names_mixed(f) || !f->rolled_back || c->broken ||
+	    c->unnamed)
+		return rc;
+	if (!atomic_flag_test_and_set(&said))
+		log_event(LOG_WARN, "prepared_statements_lost", "sqlstate",
+		    f->sqlstate, "advice", "set database_prepared = off", NULL);
+	c->unnamed = true;
+	return run_once(
+	    c, read_only, settings, nsettings, steps, nsteps, deadline, f, e);
 }
 
 int

@@ -98,7 +98,7 @@ class Rig:
     """One instance.  ${params} are lines of its configuration."""
 
     def __init__(self, name="rig", params=None, demo=True, env=None,
-                 wrap=None, front="nginx"):
+                 wrap=None, front="nginx", pooler=False):
         # The directory is short (socket paths stay under 100 bytes) and open
         # to the unprivileged user everything runs as.
         self.dir = tempfile.mkdtemp(prefix="sbt-", dir="/tmp")
@@ -114,6 +114,8 @@ class Rig:
         try:
             self._files()
             self._database()
+            if pooler:
+                self._pooler()
             self._config()
             if demo:
                 self._demo()
@@ -159,6 +161,44 @@ class Rig:
             check=True, stdout=subprocess.PIPE, text=True,
             env=dict(os.environ, SB_BUILD=BUILD)).stdout
         self.conninfo = re.search(r"SB_TEST_DB='([^']*)'", out).group(1)
+
+    def _pooler(self):
+        """PgBouncer between: each transaction may get another connection,
+        and there are few."""
+        server = dict(part.split("=", 1) for part in self.conninfo.split())
+        conf = self.path("etc", "pgbouncer.ini")
+        with open(self.path("etc", "pgbouncer.users"), "w") as f:
+            for role in ("chat", "admin", "writer", "job", "owner"):
+                f.write(f'"sb_{role}" ""\n')
+        with open(conf, "w") as f:
+            f.write(f"""[databases]
+* = host={server['host']} port={server.get('port', 5432)}
+[pgbouncer]
+listen_addr =
+listen_port = 6432
+unix_socket_dir = {self.path("run")}
+auth_type = trust
+auth_file = {self.path("etc", "pgbouncer.users")}
+pool_mode = transaction
+default_pool_size = 5
+max_client_conn = 500
+query_wait_timeout = 2
+server_login_retry = 1
+logfile = {self.path("log", "pgbouncer.log")}
+""")
+        self._own(conf)
+        self._own(self.path("etc", "pgbouncer.users"))
+        self.children["pgbouncer"] = subprocess.Popen(
+            ["pgbouncer", "-q", conf], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=self.dir, **self._as_user())
+        socket_path = self.path("run", ".s.PGSQL.6432")
+        wait_until(lambda: os.path.exists(socket_path), 5,
+                   "the pooler listens")
+        self.params.setdefault(
+            "database_url", f'"host={self.path("run")} port=6432 '
+            f'dbname={server["dbname"]}"')
+        self.params.setdefault("database_direct_url", f'"{self.conninfo}"')
 
     def _config(self):
         with open(self.path("etc", "master.key"), "w") as f:
@@ -297,6 +337,7 @@ class Rig:
         for front in self.fronts:
             front.stop()
         self.stop("switchboardd", signal.SIGTERM, 15)
+        self.stop("pgbouncer", signal.SIGTERM, 5)
         if not os.environ.get("SB_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
 

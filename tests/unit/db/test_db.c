@@ -281,6 +281,33 @@ test_killed_busy(void **state)
 	db_pool_free(p);
 }
 
+/* A pooler put another server behind the connection, which knows none of the
+ * names: the transaction is run all the same, once, without any. */
+static void
+test_names_lost(void **state)
+{
+	static const struct db_stmt forget = { NULL, "DEALLOCATE ALL" };
+	static const struct db_stmt names = { "t_names",
+		"SELECT count(*) FROM pg_prepared_statements" };
+	struct db_pool *p = pool(1, 1000, true, false);
+	struct db_call lose = { .stmt = &forget };
+	struct db_call add = {
+		.stmt = &sql_insert, .param = { "4711", "once" }, .nparams = 2
+	};
+	int64_t pid = number(p, &sql_pid), before = number(p, &sql_count);
+	struct err e;
+
+	(void)state;
+	assert_true(number(p, &names) > 2);
+	if (run1(p, DB_WRITE, &lose, &e) != 0 ||
+	    run1(p, DB_WRITE, &add, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(number(p, &sql_count), before + 1);
+	assert_int_equal(number(p, &sql_pid), pid);
+	assert_int_equal(number(p, &names), 0);
+	db_pool_free(p);
+}
+
 struct worker {
 	pthread_t thread;
 	struct db_pool *p;
@@ -592,6 +619,7 @@ main(void)
 		cmocka_unit_test(test_killed_busy),
 		cmocka_unit_test(test_contention),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_names_lost),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_storm),
 		cmocka_unit_test(test_nobody),
