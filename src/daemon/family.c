@@ -21,6 +21,7 @@
 #include "daemon/worker.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
+#include "usage/quota.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
@@ -354,6 +355,7 @@ member_bury(struct family *f, unsigned slot, int status)
 	struct seat *s;
 
 	metric_slot_reaped(slot);
+	quota_reap(slot);
 	live_reap(slot, turn_lost, &turns);
 	death_say(m, slot, status, turns);
 	if (atomic_load(&row->kind) == PROC_CHAT)

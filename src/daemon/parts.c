@@ -27,6 +27,7 @@
 #include "shm/epoch.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
+#include "usage/quota.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -39,6 +40,8 @@
 #define BODY_DRAIN (4 << 20)
 /* What a turn may take beyond its model: to be stored and told. */
 #define TURN_MARGIN_MS 5000
+/* So often what was used is asked for. */
+#define SEED_TRIES 3
 #define USED_EVERY (60 * CLOCK_S)
 
 bool
@@ -290,6 +293,23 @@ parts_pool(struct parts *p, int fd, unsigned threads, struct err *e)
 
 /* --- upkeep -------------------------------------------------------------- */
 
+/*
+ * What was used before a restart.  The database has just answered two other
+ * questions; when it does not answer this one again and again, limits begin
+ * anew rather than keep everybody out.
+ */
+static int
+open_limits(struct parts *p, int64_t deadline, struct err *e)
+{
+	if (quota_seed(p->db, deadline, e) == 0)
+		return 0;
+	if (++p->seed_tries < SEED_TRIES)
+		return err_set(e, ERR_UNAVAILABLE, "%s", e->text);
+	log_event(LOG_ERROR, "limits_begin_anew", "error", e->text, NULL);
+	quota_seed_skip();
+	return 0;
+}
+
 int
 parts_open(struct parts *p, struct err *e)
 {
@@ -301,7 +321,8 @@ parts_open(struct parts *p, struct err *e)
 	if (migrate_check(c->database_url, p->role, e) != 0)
 		return -1;
 	if (p->process->kind == PROC_CHAT &&
-	    store_prices(p->db, deadline, e) != 0)
+	    (store_prices(p->db, deadline, e) != 0 ||
+		open_limits(p, deadline, e) != 0))
 		return -1;
 	atomic_store_explicit(&p->open, true, memory_order_release);
 	return 0;

@@ -29,6 +29,7 @@ struct parts {
 	struct catalog *catalog;
 	struct lru_stats seen; /* of the catalog, as last told to metrics */
 	int64_t used_flushed;
+	unsigned seed_tries;
 	uint64_t platform, general; /* epochs at which the prices were read */
 	/* Until the schema is known to be the right one, requests are refused.
 	 */

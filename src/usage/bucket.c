@@ -33,9 +33,8 @@ bucket_rate(int64_t limit, int64_t period_s)
 	return r;
 }
 
-/* Ticks of ${n} tokens, at most what a bucket may owe. */
-static int64_t
-ticks_of(const struct bucket_rate *r, int64_t n)
+int64_t
+bucket_ticks(const struct bucket_rate *r, int64_t n)
 {
 	int64_t most = r->size * DEBT_BUCKETS, ticks;
 
@@ -51,7 +50,7 @@ bucket_decide(int64_t tat, const struct bucket_rate *r, int64_t cost,
     int64_t now, int64_t *next, struct bucket_view *v)
 {
 	int64_t owed = tat > now ? tat - now : 0;
-	int64_t need = ticks_of(r, cost);
+	int64_t need = bucket_ticks(r, cost);
 	/* An ask larger than the bucket waits for a full one. */
 	int64_t room = cost > r->limit ? 0 : r->size - need;
 	bool pass = r->limit > 0 && owed <= room;
@@ -82,7 +81,7 @@ bucket_take(bucket_t *b, const struct bucket_rate *r, int64_t cost,
 int64_t
 bucket_given(int64_t tat, const struct bucket_rate *r, int64_t n, int64_t now)
 {
-	int64_t back = ticks_of(r, n);
+	int64_t back = bucket_ticks(r, n);
 
 	return tat - now > back ? tat - back : now;
 }
@@ -105,7 +104,8 @@ void
 bucket_charge(
     bucket_t *b, const struct bucket_rate *r, int64_t n, bucket_clock *clk)
 {
-	int64_t tat = atomic_load(b), more = ticks_of(r, n), now, next, most;
+	int64_t tat = atomic_load(b), more = bucket_ticks(r, n), now, next,
+		most;
 
 	do {
 		now = clk();

@@ -39,6 +39,9 @@ struct bucket_view {
 /* ${limit} >= 0 tokens evenly in ${period_s} seconds. */
 struct bucket_rate bucket_rate(int64_t limit, int64_t period_s);
 
+/* Ticks of ${n} tokens, at most what a bucket may owe: 24 whole ones. */
+int64_t bucket_ticks(const struct bucket_rate *, int64_t n);
+
 /*
  * What would become of a bucket at ${tat} if ${cost} were taken at ${now}:
  * true and the new tat in *next, or false; *v tells in both cases.  A cost

@@ -6,6 +6,8 @@
 
 #include "shm/shm.h"
 #include "usage/bucket_priv.h"
+#include "usage/reserve_priv.h"
+#include "usage/seed_priv.h"
 #include "usage/table_priv.h"
 #include "util/clock.h"
 
@@ -41,6 +43,8 @@ quota_map(uint32_t max_slots)
 	map.agent_requests = shm_map(bytes);
 	map.agent_tokens = shm_map(bytes);
 	table_map();
+	seed_map(max_slots);
+	reserve_map();
 }
 
 static int64_t
@@ -70,6 +74,16 @@ measure(const char *name, const struct quota_limit *l, int64_t cost)
 		.cost = cost };
 }
 
+/* The bucket of ${slot} in an array; a limit's first use since the start finds
+ * there what was used before. */
+static void
+at_slot(struct measure *m, bucket_t *buckets, uint32_t slot, enum seed_kind s)
+{
+	m->bucket = &buckets[slot];
+	if (atomic_load(m->bucket) == 0)
+		seed_bucket(m->bucket, s, slot, &m->rate, ticks);
+}
+
 /* The limits of ${q}, from the narrowest to the widest. */
 static int
 measures(const struct quota_ask *q, struct measure m[MEASURES])
@@ -87,16 +101,19 @@ measures(const struct quota_ask *q, struct measure m[MEASURES])
 	if (measured(&q->agent_requests)) {
 		m[n] =
 		    measure("max_requests_per_minute", &q->agent_requests, 1);
-		m[n++].bucket = &map.agent_requests[q->agent_slot];
+		at_slot(&m[n++], map.agent_requests, q->agent_slot,
+		    SEED_AGENT_REQUESTS);
 	}
 	if (measured(&q->agent_tokens)) {
 		m[n] =
 		    measure("max_tokens_per_hour", &q->agent_tokens, q->tokens);
-		m[n++].bucket = &map.agent_tokens[q->agent_slot];
+		at_slot(&m[n++], map.agent_tokens, q->agent_slot,
+		    SEED_AGENT_TOKENS);
 	}
 	if (measured(&q->account_requests)) {
 		m[n] = measure("requests_per_hour", &q->account_requests, 1);
-		m[n++].bucket = &map.account_requests[q->account_slot];
+		at_slot(&m[n++], map.account_requests, q->account_slot,
+		    SEED_ACCOUNT_REQUESTS);
 	}
 	return n;
 }
@@ -174,13 +191,26 @@ show_tightest(struct quota_state *st, const struct measure *m, int n)
 		show(st, least);
 }
 
+/* For quota_reap(), and only after the tokens were taken. */
+static void
+note(struct quota_ask *q)
+{
+	struct bucket_rate rate;
+
+	if (!measured(&q->agent_tokens) || q->tokens <= 0)
+		return;
+	rate = bucket_rate(q->agent_tokens.limit, q->agent_tokens.period_s);
+	q->place = reserve_note(q->agent_slot, bucket_ticks(&rate, q->tokens));
+}
+
 int
-quota_take(const struct quota_ask *q, struct quota_state *st, struct err *e)
+quota_take(struct quota_ask *q, struct quota_state *st, struct err *e)
 {
 	struct measure m[MEASURES];
 	const struct measure *worst = NULL;
 	int n;
 
+	q->place = 0;
 	*st = (struct quota_state){ 0 };
 	if (q->account_slot > map.slots || q->agent_slot > map.slots)
 		return err_set_kind(e, ERR_UNAVAILABLE, NULL, 60,
@@ -207,14 +237,18 @@ quota_take(const struct quota_ask *q, struct quota_state *st, struct err *e)
 		return refuse(&m[i], st, e);
 	}
 	show_tightest(st, m, n);
+	note(q);
 	return 0;
 }
 
 void
-quota_give_back(const struct quota_ask *q)
+quota_give_back(struct quota_ask *q)
 {
 	struct measure m[MEASURES];
 	int n;
+
+	reserve_clear(q->place);
+	q->place = 0;
 
 	if (q->account_slot > map.slots || q->agent_slot > map.slots)
 		return;
@@ -224,11 +258,15 @@ quota_give_back(const struct quota_ask *q)
 }
 
 void
-quota_settle(const struct quota_ask *q, int64_t used)
+quota_settle(struct quota_ask *q, int64_t used)
 {
 	struct bucket_rate rate;
 	bucket_t *b;
 
+	/* First: who dies after this line leaves the estimate taken, who dies
+	 * before has it given back; so nothing is given back twice. */
+	reserve_clear(q->place);
+	q->place = 0;
 	if (q->agent_slot > map.slots || !measured(&q->agent_tokens))
 		return;
 	if (used < 0)
@@ -253,4 +291,35 @@ quota_remaining(uint32_t account_slot, const struct quota_limit *l)
 	m[0].cost = 0;
 	peek(&m[0]);
 	return m[0].view.remaining;
+}
+
+static void
+reaped(uint32_t slot, int64_t owed)
+{
+	/* One tick a token: the places hold ticks. */
+	const struct bucket_rate one = {
+		.limit = owed, .step = 1, .size = owed
+	};
+
+	if (slot <= map.slots)
+		bucket_give(&map.agent_tokens[slot], &one, owed, ticks);
+}
+
+void
+quota_reap(unsigned slot)
+{
+	reserve_reap(slot, reaped);
+	seed_reap(slot);
+}
+
+int
+quota_seed(struct db_pool *db, int64_t deadline, struct err *e)
+{
+	return seed_load(db, ticks, deadline, e);
+}
+
+void
+quota_seed_skip(void)
+{
+	seed_skip();
 }

@@ -1,5 +1,4 @@
-/* Quotas: all buckets or none, exact with threads and processes at the edge,
- * usable after a process dies inside. */
+/* Quotas: all buckets or none, exact with threads and processes at the edge. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +8,6 @@
 #include <cmocka.h>
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -242,11 +240,12 @@ static void *
 caller(void *arg)
 {
 	const struct edge *g = arg;
+	struct quota_ask q = g->q;
 	struct quota_state st;
 	struct err e = { 0 };
 
 	for (int i = 0; i < g->asks; i++)
-		if (quota_take(&g->q, &st, &e) == 0)
+		if (quota_take(&q, &st, &e) == 0)
 			atomic_fetch_add(g->passed, 1);
 	return NULL;
 }
@@ -328,38 +327,6 @@ exact_at_the_edge(void **state)
 		}
 }
 
-/* Processes killed while they take and give back: what is left still works,
- * and nothing was lost but what they had taken. */
-static void
-killed_inside(void **state)
-{
-	struct quota_ask q = ask(50, 50);
-	struct quota_state st;
-	struct err e = { 0 };
-
-	(void)state;
-	q.account_requests = (struct quota_limit){ 1000, 86400 };
-	q.address = "192.0.2.50";
-	q.session = "s50";
-	q.per_address = (struct quota_limit){ 1000, 86400 };
-	q.per_session = (struct quota_limit){ 1000, 86400 };
-	for (int i = 0; i < 20; i++) {
-		pid_t pid = fork();
-
-		assert_true(pid >= 0);
-		if (pid == 0)
-			for (;;)
-				if (quota_take(&q, &st, &e) == 0)
-					quota_give_back(&q);
-		usleep(2000);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	assert_true(quota_remaining(50, &q.account_requests) >= 980);
-	assert_int_equal(quota_take(&q, &st, &e), 0);
-	assert_true(st.remaining >= 978);
-}
-
 int
 main(void)
 {
@@ -372,7 +339,6 @@ main(void)
 		cmocka_unit_test_setup(settles, fresh),
 		cmocka_unit_test_setup(slots_end, fresh),
 		cmocka_unit_test_setup(exact_at_the_edge, fresh),
-		cmocka_unit_test_setup(killed_inside, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
