@@ -84,47 +84,45 @@ block_new(struct llm_stream *s, int64_t index)
 }
 
 static bool
-is(const json_t *o, const char *type)
+is(const struct json_val *o, const char *type)
 {
-	const char *t = json_string_value(json_object_get(o, "type"));
-
-	return t && strcmp(t, type) == 0;
+	return json_val_eq(json_val_get(o, "type"), type);
 }
 
 static void
-overwrite(const json_t *u, const char *key, int64_t *to)
+overwrite(const struct json_val *u, const char *key, int64_t *to)
 {
-	if (json_is_number(json_object_get(u, key)))
+	if (json_val_is(json_val_get(u, key), '0'))
 		*to = event_count(u, key);
 }
 
 /* Counts are totals so far: each replaces what was there, none is added.  The
  * whole input is three parts that do not overlap. */
 static void
-take_usage(struct llm_stream *s, const json_t *u)
+take_usage(struct llm_stream *s, const struct json_val *u)
 {
 	struct llm_usage *to = &s->reply->usage;
 	int64_t plain = to->input - to->cached - to->cache_write;
 
-	if (!json_is_number(json_object_get(u, "input_tokens")) &&
-	    !json_is_number(json_object_get(u, "output_tokens")))
+	if (!json_val_is(json_val_get(u, "input_tokens"), '0') &&
+	    !json_val_is(json_val_get(u, "output_tokens"), '0'))
 		return;
 	overwrite(u, "input_tokens", &plain);
 	overwrite(u, "cache_read_input_tokens", &to->cached);
 	overwrite(u, "cache_creation_input_tokens", &to->cache_write);
 	overwrite(u, "output_tokens", &to->output);
-	overwrite(json_object_get(u, "output_tokens_details"),
-	    "thinking_tokens", &to->reasoning);
+	overwrite(json_val_get(u, "output_tokens_details"), "thinking_tokens",
+	    &to->reasoning);
 	to->input = plain + to->cached + to->cache_write;
 	s->usage_seen = true;
 }
 
 static int
-begin_tool(struct llm_stream *s, struct block *b, const json_t *v)
+begin_tool(struct llm_stream *s, struct block *b, const struct json_val *v)
 {
 	size_t n;
 	const char *t;
-	const json_t *input = json_object_get(v, "input");
+	const struct json_val *input = json_val_get(v, "input");
 	struct stream_call *c = stream_call(s, b->index);
 
 	if (!c)
@@ -136,13 +134,13 @@ begin_tool(struct llm_stream *s, struct block *b, const json_t *v)
 	stream_call_name(c, t, n);
 	/* Streams begin with {} and send the rest in pieces; whole answers
 	 * and some gateways have it all here. */
-	if (json_object_size(input) > 0)
-		json_write(&c->args, input);
+	if (json_val_is(input, '{') && json_val_next(input, NULL))
+		stream_call_args(c, input->text, input->len);
 	return 0;
 }
 
 static int
-block_begin(struct llm_stream *s, int64_t index, const json_t *v)
+block_begin(struct llm_stream *s, int64_t index, const struct json_val *v)
 {
 	size_t n;
 	const char *t;
@@ -178,7 +176,7 @@ block_begin(struct llm_stream *s, int64_t index, const json_t *v)
 }
 
 static int
-block_delta(struct llm_stream *s, struct block *b, const json_t *d)
+block_delta(struct llm_stream *s, struct block *b, const struct json_val *d)
 {
 	size_t n;
 	const char *t;
@@ -264,7 +262,7 @@ keep_raw(struct llm_stream *s)
 }
 
 static void
-take_stop(struct llm_stream *s, const json_t *v)
+take_stop(struct llm_stream *s, const struct json_val *v)
 {
 	static const struct {
 		const char *word;
@@ -276,38 +274,37 @@ take_stop(struct llm_stream *s, const json_t *v)
 		{ "refusal", LLM_CONTENT_FILTER } };
 	enum llm_finish f = LLM_STOP;
 
-	if (!json_is_string(v))
+	if (!json_val_is(v, '"'))
 		return;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(json_string_value(v), words[i].word) == 0)
+		if (json_val_eq(v, words[i].word))
 			f = words[i].f;
 	stream_finish(s, f);
 }
 
 static int
-take_event(struct llm_stream *s, const json_t *v)
+take_event(struct llm_stream *s, const struct json_val *v)
 {
-	const json_t *index = json_object_get(v, "index");
+	int64_t index = event_count(v, "index");
 	struct block *b;
 
 	if (is(v, "content_block_delta")) {
-		b = block_at(s, json_integer_value(index));
-		return b ? block_delta(s, b, json_object_get(v, "delta")) : 0;
+		b = block_at(s, index);
+		return b ? block_delta(s, b, json_val_get(v, "delta")) : 0;
 	}
 	if (is(v, "content_block_start"))
-		return block_begin(s, json_integer_value(index),
-		    json_object_get(v, "content_block"));
+		return block_begin(s, index, json_val_get(v, "content_block"));
 	if (is(v, "message_start")) {
 		/* Sent twice by some gateways: counts are replaced anyway. */
 		take_usage(
-		    s, json_object_get(json_object_get(v, "message"), "usage"));
+		    s, json_val_get(json_val_get(v, "message"), "usage"));
 		return 0;
 	}
 	if (is(v, "message_delta")) {
-		take_usage(s, json_object_get(v, "usage"));
+		take_usage(s, json_val_get(v, "usage"));
 		s->usage_final = s->usage_seen;
-		take_stop(s, json_object_get(
-				 json_object_get(v, "delta"), "stop_reason"));
+		take_stop(
+		    s, json_val_get(json_val_get(v, "delta"), "stop_reason"));
 		return 0;
 	}
 	if (is(v, "message_stop")) {
@@ -316,10 +313,8 @@ take_event(struct llm_stream *s, const json_t *v)
 		return NET_ENOUGH;
 	}
 	if (is(v, "error"))
-		return stream_fail(s,
-		    json_string_value(
-			json_object_get(json_object_get(v, "error"), "type")),
-		    NULL);
+		return stream_fail(
+		    s, json_val_get(json_val_get(v, "error"), "type"), NULL);
 	return 0; /* ping, content_block_stop, and what is yet to come */
 }
 
@@ -327,33 +322,28 @@ int
 anthropic_event(
     struct llm_stream *s, const char *event, const char *data, size_t len)
 {
-	json_t *v = event_json(data, len);
-	int rc;
+	const struct json_val *v = event_read(s, data, len);
 
 	(void)event; /* repeats data.type */
-	rc = json_is_object(v) ? take_event(s, v) : stream_garbled(s);
-	json_decref(v);
-	return rc;
+	return json_val_is(v, '{') ? take_event(s, v) : stream_garbled(s);
 }
 
 int
-anthropic_whole(struct llm_stream *s, const json_t *root)
+anthropic_whole(struct llm_stream *s, const struct json_val *root)
 {
-	const json_t *v, *list = json_object_get(root, "content");
-	size_t i;
+	const struct json_val *v = NULL, *list = json_val_get(root, "content");
+	int64_t i = 0;
 
-	if (!is(root, "message") || !json_is_array(list)) {
+	if (!is(root, "message") || !json_val_is(list, '[')) {
 		stream_garbled(s);
 		return -1;
 	}
-	json_array_foreach((json_t *)(uintptr_t)list, i, v)
-	{
-		if (block_begin(s, (int64_t)i, v) != 0)
+	while ((v = json_val_next(list, v)))
+		if (block_begin(s, i++, v) != 0)
 			return -1;
-	}
-	take_usage(s, json_object_get(root, "usage"));
+	take_usage(s, json_val_get(root, "usage"));
 	s->usage_final = s->usage_seen;
-	take_stop(s, json_object_get(root, "stop_reason"));
+	take_stop(s, json_val_get(root, "stop_reason"));
 	s->done = true;
 	keep_raw(s);
 	return 0;

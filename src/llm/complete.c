@@ -217,16 +217,17 @@ static int
 settle_whole(struct ask *a, struct err *e)
 {
 	struct json_limits lim = WHOLE_LIMITS;
-	json_t *root = NULL;
+	const struct json_val *root;
 
-	if (a->net.encoded || buf_failed(&a->body) ||
-	    json_parse(a->body.data, a->body.len, &lim, &root, NULL) != 0)
+	if (a->net.encoded || buf_failed(&a->body))
 		return garbled(a->s.provider, e);
-	if (!json_is_object(root))
+	root = json_doc_read(&a->s.doc, a->body.data, a->body.len, &lim);
+	if (!root)
+		return garbled(a->s.provider, e);
+	if (!json_val_is(root, '{'))
 		stream_garbled(&a->s);
 	else
 		a->s.provider->whole(&a->s, root);
-	json_decref(root);
 	return 0;
 }
 

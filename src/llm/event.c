@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "util/json.h"
-#include "util/mem.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -18,14 +16,12 @@
 #define EVENT_LIMITS ((struct json_limits){ 64, 20000 })
 
 int64_t
-event_count(const json_t *o, const char *key)
+event_count(const struct json_val *o, const char *key)
 {
-	const json_t *v = json_object_get(o, key);
 	double d;
 
-	if (!json_is_number(v))
+	if (!json_val_number(json_val_get(o, key), &d))
 		return 0;
-	d = json_number_value(v);
 	return d > 0 && d <= (double)TOKENS_MOST ? (int64_t)d : 0;
 }
 
@@ -57,7 +53,7 @@ mend_escape(struct buf *b, const char *p, size_t n)
 	return len;
 }
 
-/* What jansson refuses and a reader of model text can do without. */
+/* What the scan refuses and a reader of model text can do without. */
 static void
 mend(struct buf *b, const char *p, size_t n)
 {
@@ -81,30 +77,24 @@ mend(struct buf *b, const char *p, size_t n)
 	}
 }
 
-json_t *
-event_json(const char *data, size_t len)
+const struct json_val *
+event_read(struct llm_stream *s, const char *data, size_t len)
 {
 	struct json_limits lim = EVENT_LIMITS;
-	json_t *v = NULL;
-	struct buf b;
-	void *tmp;
+	const struct json_val *v = json_doc_read(&s->doc, data, len, &lim);
 
-	if (json_parse(data, len, &lim, &v, NULL) == 0)
+	if (v)
 		return v;
-	tmp = mem_root("mended json");
-	buf_init(&b, tmp, len * 3 + 16);
-	mend(&b, data, len);
-	if (buf_failed(&b) || json_parse(b.data, b.len, &lim, &v, NULL) != 0)
-		v = NULL;
-	mem_free(tmp);
-	return v;
+	buf_free(&s->mended);
+	buf_init(&s->mended, s->tmp, len * 3 + 16);
+	mend(&s->mended, data, len);
+	if (buf_failed(&s->mended))
+		return NULL;
+	return json_doc_read(&s->doc, s->mended.data, s->mended.len, &lim);
 }
 
 const char *
-event_text(const json_t *o, const char *key, size_t *n)
+event_text(const struct json_val *o, const char *key, size_t *n)
 {
-	const json_t *v = json_object_get(o, key);
-
-	*n = json_is_string(v) ? json_string_length(v) : 0;
-	return json_is_string(v) ? json_string_value(v) : "";
+	return json_val_str(json_val_get(o, key), n);
 }

@@ -11,21 +11,22 @@
 #include "llm/openai_priv.h"
 #include "llm/provider_priv.h"
 #include "net/call.h"
-#include "util/json.h"
 
 #include "util/banned.h"
 
+#define INDEX_MOST 1e9
+
 static void
-take_usage(struct llm_stream *s, const json_t *u)
+take_usage(struct llm_stream *s, const struct json_val *u)
 {
-	const json_t *in, *out;
+	const struct json_val *in, *out;
 	struct llm_usage *to = &s->reply->usage;
 
-	if (!json_is_number(json_object_get(u, "prompt_tokens")) ||
-	    !json_is_number(json_object_get(u, "completion_tokens")))
+	if (!json_val_is(json_val_get(u, "prompt_tokens"), '0') ||
+	    !json_val_is(json_val_get(u, "completion_tokens"), '0'))
 		return;
-	in = json_object_get(u, "prompt_tokens_details");
-	out = json_object_get(u, "completion_tokens_details");
+	in = json_val_get(u, "prompt_tokens_details");
+	out = json_val_get(u, "completion_tokens_details");
 	to->input = event_count(u, "prompt_tokens");
 	to->output = event_count(u, "completion_tokens");
 	to->cached = event_count(in, "cached_tokens");
@@ -39,21 +40,18 @@ take_usage(struct llm_stream *s, const json_t *u)
 
 /* Text, or parts of which some are text. */
 static int
-take_content(struct llm_stream *s, const json_t *v)
+take_content(struct llm_stream *s, const struct json_val *v)
 {
-	const json_t *part;
-	size_t i;
-	int rc = 0;
+	const struct json_val *part = NULL;
+	size_t n;
+	const char *t = json_val_str(v, &n);
+	int rc = stream_text(s, t, n);
 
-	if (json_is_string(v))
-		return stream_text(
-		    s, json_string_value(v), json_string_length(v));
-	json_array_foreach((json_t *)(uintptr_t)v, i, part)
-	{
-		const json_t *t = json_object_get(part, "text");
-		if (json_is_string(t) && rc == 0)
-			rc = stream_text(
-			    s, json_string_value(t), json_string_length(t));
+	if (!json_val_is(v, '['))
+		return rc;
+	while (rc == 0 && (part = json_val_next(v, part))) {
+		t = event_text(part, "text", &n);
+		rc = stream_text(s, t, n);
 	}
 	return rc;
 }
@@ -63,12 +61,14 @@ take_content(struct llm_stream *s, const json_t *v)
  * the index 0, or none, begins a new one with a new id and name.
  */
 static int64_t
-fragment_index(struct llm_stream *s, const json_t *v, const char *id,
+fragment_index(struct llm_stream *s, const struct json_val *v, const char *id,
     size_t idn, bool named)
 {
-	const json_t *index = json_object_get(v, "index");
+	double index;
+	bool numbered = json_val_number(json_val_get(v, "index"), &index) &&
+	                index >= 0 && index <= INDEX_MOST;
 	int64_t last = s->ncalls > 0 ? s->call[s->ncalls - 1].index : -1;
-	int64_t at = json_is_integer(index) ? json_integer_value(index) : last;
+	int64_t at = numbered ? (int64_t)index : last;
 
 	for (int i = 0; i < s->ncalls; i++) {
 		const struct stream_call *c = &s->call[i];
@@ -79,42 +79,43 @@ fragment_index(struct llm_stream *s, const json_t *v, const char *id,
 	for (int i = 0; i < s->ncalls; i++) {
 		const struct stream_call *c = &s->call[i];
 		if (c->index == at && named && c->name.len > 0 &&
-		    (idn > 0 || !json_is_integer(index)))
+		    (idn > 0 || !numbered))
 			return last + 1;
 	}
 	return at < 0 ? last + 1 : at;
 }
 
 static int
-take_calls(struct llm_stream *s, const json_t *list)
+take_calls(struct llm_stream *s, const struct json_val *list)
 {
-	const json_t *v;
-	size_t i, idn, namen, argn;
+	const struct json_val *v = NULL;
+	size_t idn, namen, argn;
 
-	json_array_foreach((json_t *)(uintptr_t)list, i, v)
-	{
-		const json_t *fn = json_object_get(v, "function");
+	if (!json_val_is(list, '['))
+		return 0;
+	while ((v = json_val_next(list, v))) {
+		const struct json_val *fn = json_val_get(v, "function");
 		const char *id = event_text(v, "id", &idn);
 		const char *name = event_text(fn, "name", &namen);
-		const char *arg = event_text(fn, "arguments", &argn);
+		const struct json_val *args = json_val_get(fn, "arguments");
+		const char *arg = json_val_str(args, &argn);
 		struct stream_call *c =
 		    stream_call(s, fragment_index(s, v, id, idn, namen > 0));
 		if (!c)
 			return stream_garbled(s);
 		stream_call_id(c, id, idn);
 		stream_call_name(c, name, namen);
-		if (argn > 0) {
+		if (argn > 0)
 			stream_call_args(c, arg, argn);
-		} else if (json_is_object(json_object_get(fn, "arguments"))) {
+		else if (json_val_is(args, '{'))
 			/* Some send the object instead of its text. */
-			json_write(&c->args, json_object_get(fn, "arguments"));
-		}
+			stream_call_args(c, args->text, args->len);
 	}
 	return 0;
 }
 
 static void
-take_finish(struct llm_stream *s, const json_t *v)
+take_finish(struct llm_stream *s, const struct json_val *v)
 {
 	static const struct {
 		const char *word;
@@ -125,17 +126,17 @@ take_finish(struct llm_stream *s, const json_t *v)
 		{ "content_filter", LLM_CONTENT_FILTER } };
 	enum llm_finish f = LLM_STOP;
 
-	if (!json_is_string(v) || json_string_length(v) == 0)
+	if (!json_val_is(v, '"') || v->len == 0)
 		return;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(json_string_value(v), words[i].word) == 0)
+		if (json_val_eq(v, words[i].word))
 			f = words[i].f;
 	stream_finish(s, f);
 }
 
 /* A delta, or the message of a whole answer. */
 static int
-take_message(struct llm_stream *s, const json_t *m)
+take_message(struct llm_stream *s, const struct json_val *m)
 {
 	size_t n;
 	const char *t;
@@ -145,7 +146,7 @@ take_message(struct llm_stream *s, const json_t *m)
 	if (n == 0)
 		event_text(m, "reasoning", &n);
 	stream_hidden(s, n);
-	rc = take_content(s, json_object_get(m, "content"));
+	rc = take_content(s, json_val_get(m, "content"));
 	/* A refusal is what the model says to the visitor. */
 	t = event_text(m, "refusal", &n);
 	if (rc == 0 && n > 0) {
@@ -153,35 +154,34 @@ take_message(struct llm_stream *s, const json_t *m)
 		rc = stream_text(s, t, n);
 	}
 	if (rc == 0)
-		rc = take_calls(s, json_object_get(m, "tool_calls"));
+		rc = take_calls(s, json_val_get(m, "tool_calls"));
 	return rc;
 }
 
 static bool
-take_error(struct llm_stream *s, const json_t *root)
+take_error(struct llm_stream *s, const struct json_val *root)
 {
-	const json_t *e = json_object_get(root, "error");
+	const struct json_val *e = json_val_get(root, "error");
 
-	if (!e || json_is_null(e))
+	if (!e || json_val_is(e, 'n'))
 		return false;
-	stream_fail(s, json_string_value(json_object_get(e, "type")),
-	    json_string_value(json_object_get(e, "code")));
+	stream_fail(s, json_val_get(e, "type"), json_val_get(e, "code"));
 	return true;
 }
 
 static int
-take_chunk(struct llm_stream *s, const json_t *root, const char *part)
+take_chunk(struct llm_stream *s, const struct json_val *root, const char *part)
 {
-	const json_t *choice =
-	    json_array_get(json_object_get(root, "choices"), 0);
+	const struct json_val *choice =
+	    json_val_next(json_val_get(root, "choices"), NULL);
 	int rc;
 
-	take_usage(s, json_object_get(root, "usage"));
+	take_usage(s, json_val_get(root, "usage"));
 	if (!s->usage_seen)
-		take_usage(s,
-		    json_object_get(json_object_get(root, "x_groq"), "usage"));
-	rc = take_message(s, json_object_get(choice, part));
-	take_finish(s, json_object_get(choice, "finish_reason"));
+		take_usage(
+		    s, json_val_get(json_val_get(root, "x_groq"), "usage"));
+	rc = take_message(s, json_val_get(choice, part));
+	take_finish(s, json_val_get(choice, "finish_reason"));
 	return rc;
 }
 
@@ -189,31 +189,27 @@ int
 openai_event(
     struct llm_stream *s, const char *event, const char *data, size_t len)
 {
-	json_t *root;
-	int rc;
+	const struct json_val *root;
 
 	(void)event; /* this format names none */
 	if (len == 6 && memcmp(data, "[DONE]", 6) == 0) {
 		s->done = true;
 		return NET_ENOUGH;
 	}
-	root = event_json(data, len);
-	if (!json_is_object(root))
-		rc = stream_garbled(s);
-	else if (take_error(s, root))
-		rc = NET_STOP;
-	else
-		rc = take_chunk(s, root, "delta");
-	json_decref(root);
-	return rc;
+	root = event_read(s, data, len);
+	if (!json_val_is(root, '{'))
+		return stream_garbled(s);
+	if (take_error(s, root))
+		return NET_STOP;
+	return take_chunk(s, root, "delta");
 }
 
 int
-openai_whole(struct llm_stream *s, const json_t *root)
+openai_whole(struct llm_stream *s, const struct json_val *root)
 {
 	if (take_error(s, root))
 		return -1;
-	if (json_array_size(json_object_get(root, "choices")) == 0) {
+	if (!json_val_next(json_val_get(root, "choices"), NULL)) {
 		stream_garbled(s);
 		return -1;
 	}

@@ -51,7 +51,7 @@ struct llm_provider {
 	int (*event)(struct llm_stream *, const char *event, const char *data,
 	    size_t len);
 	/* A whole answer, from servers that do not stream; 0, or -1. */
-	int (*whole)(struct llm_stream *, const json_t *);
+	int (*whole)(struct llm_stream *, const struct json_val *);
 
 	/* No network: answers itself; the functions above are NULL. */
 	bool (*knows)(const char *name);

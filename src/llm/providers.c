@@ -80,14 +80,12 @@ llm_header_add(struct llm_headers *h, const char *fmt, ...)
 void
 llm_tool_open(struct buf *b, const json_t *tool)
 {
-	size_t n;
-	const char *s = event_text(tool, "name", &n);
+	const json_t *text = json_object_get(tool, "description");
 
 	buf_adds(b, "{\"name\":");
-	buf_json_str(b, s, n);
-	if (json_is_string(json_object_get(tool, "description"))) {
-		s = event_text(tool, "description", &n);
+	json_write(b, json_object_get(tool, "name"));
+	if (json_is_string(text)) {
 		buf_adds(b, ",\"description\":");
-		buf_json_str(b, s, n);
+		json_write(b, text);
 	}
 }

@@ -4,6 +4,7 @@
  */
 #include "llm/stream_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "llm/provider_priv.h"
@@ -38,6 +39,8 @@ stream_init(struct llm_stream *s, const struct llm_provider *p,
 	s->tmp = tmp;
 	s->max = max;
 	s->start = clock_mono();
+	json_doc_init(&s->doc, tmp);
+	buf_init(&s->mended, tmp, 0);
 	sse_init(&s->sse, tmp, max, on_event, s);
 }
 
@@ -58,11 +61,25 @@ stream_garbled(struct llm_stream *s)
 	return NET_STOP;
 }
 
-int
-stream_fail(struct llm_stream *s, const char *type, const char *code)
+static void
+copy_text(const struct json_val *v, char out[64])
 {
+	size_t n;
+	const char *text = json_val_str(v, &n);
+
+	snprintf(out, 64, "%.*s", n < 64 ? (int)n : 63, text);
+}
+
+int
+stream_fail(struct llm_stream *s, const struct json_val *type,
+    const struct json_val *code)
+{
+	char type_text[64], code_text[64];
+
+	copy_text(type, type_text);
+	copy_text(code, code_text);
 	s->failed = true;
-	errors_stream(&s->fault, type, code);
+	errors_stream(&s->fault, type_text, code_text);
 	return NET_STOP;
 }
 

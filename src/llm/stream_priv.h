@@ -6,7 +6,6 @@
 #ifndef LLM_STREAM_PRIV_H
 #define LLM_STREAM_PRIV_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +14,7 @@
 #include "llm/llm.h"
 #include "llm/sse.h"
 #include "util/buf.h"
+#include "util/json_doc.h"
 
 struct llm_provider;
 
@@ -32,6 +32,8 @@ struct llm_stream {
 	struct llm_reply *reply;
 	struct llm_sink *sink; /* may be NULL */
 	struct sse_parser sse;
+	struct json_doc doc; /* of the event that is being read */
+	struct buf mended;   /* its text, if it had to be mended */
 	size_t max;
 	int64_t start, text_at;
 
@@ -77,18 +79,22 @@ void stream_call_args(struct stream_call *, const char *s, size_t n);
 
 /* Why the model stopped. */
 void stream_finish(struct llm_stream *, enum llm_finish);
-/* An error in the stream; always NET_STOP. */
-int stream_fail(struct llm_stream *, const char *type, const char *code);
+/* An error in the stream, in the provider's words (strings, or NULL); always
+ * NET_STOP. */
+int stream_fail(struct llm_stream *, const struct json_val *type,
+    const struct json_val *code);
 /* Not what the format says; always NET_STOP. */
 int stream_garbled(struct llm_stream *);
 
-/* Parse an event's data, mending what models and gateways get wrong (bad
- * UTF-8, lone surrogates, NULs).  New reference or NULL. */
-json_t *event_json(const char *data, size_t len);
+/* Read an event's data, mending what models and gateways get wrong (bad
+ * UTF-8, lone surrogates, NULs).  Good until the next; NULL: not JSON. */
+const struct json_val *event_read(
+    struct llm_stream *, const char *data, size_t len);
 /* A count of tokens: 0 for anything but a sensible number. */
-int64_t event_count(const json_t *object, const char *key);
+int64_t event_count(const struct json_val *object, const char *key);
 /* A text, and its length in *n; "" for anything else. */
-const char *event_text(const json_t *object, const char *key, size_t *n);
+const char *event_text(
+    const struct json_val *object, const char *key, size_t *n);
 
 /* No more will come: give out what is held, make reply->calls, settle finish
  * and usage (${rq} for the estimate). */

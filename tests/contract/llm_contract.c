@@ -554,7 +554,14 @@ check_body(const char *dir, const char *name)
 		return;
 	}
 	o = outcome_new(anthropic ? &llm_anthropic : &llm_openai);
-	int rc = o->s.provider->whole(&o->s, root);
+	struct buf text;
+
+	buf_init(&text, NULL, 1 << 24);
+	json_write(&text, root);
+	int rc = o->s.provider->whole(
+	    &o->s, json_doc_read(&o->s.doc, text.data, text.len,
+		       &(struct json_limits){ 64, 20000 }));
+	buf_free(&text);
 	outcome_end(o);
 	if (strstr(name, ".error.")) {
 		if (rc == 0 || !o->s.failed ||

@@ -10,6 +10,8 @@
 
 #include "util/buf.h"
 #include "util/json.h"
+#include "util/json_doc.h"
+#include "util/mem.h"
 
 #include "util/banned.h"
 
@@ -39,6 +41,68 @@ write_and_read(const json_t *v)
 	buf_free(&b);
 }
 
+/* A document holds what the tree holds. */
+static void
+same(const struct json_val *v, const json_t *t)
+{
+	const struct json_val *in = NULL;
+	size_t n, i = 0;
+	const char *s;
+	double d;
+
+	switch (json_typeof(t)) {
+	case JSON_OBJECT:
+		MUST(json_val_is(v, '{'));
+		for (; (in = json_val_next(v, in)); i++)
+			same(in, json_object_getn(t, in->key, in->key_len));
+		MUST(i == json_object_size(t));
+		break;
+	case JSON_ARRAY:
+		MUST(json_val_is(v, '['));
+		for (; (in = json_val_next(v, in)); i++)
+			same(in, json_array_get(t, i));
+		MUST(i == json_array_size(t));
+		break;
+	case JSON_STRING:
+		s = json_val_str(v, &n);
+		MUST(json_val_is(v, '"') && n == json_string_length(t) &&
+		     memcmp(s, json_string_value(t), n) == 0);
+		break;
+	case JSON_INTEGER:
+	case JSON_REAL:
+		MUST(json_val_is(v, '0'));
+		if (v->len < 64)
+			MUST(json_val_number(v, &d) &&
+			     d >= json_number_value(t) &&
+			     d <= json_number_value(t));
+		break;
+	case JSON_TRUE:
+		MUST(json_val_is(v, 't'));
+		break;
+	case JSON_FALSE:
+		MUST(json_val_is(v, 'f'));
+		break;
+	case JSON_NULL:
+		MUST(json_val_is(v, 'n'));
+		break;
+	}
+}
+
+static void
+document(const char *text, size_t n, const json_t *tree)
+{
+	void *ctx = mem_root("fuzz");
+	struct json_doc doc;
+	const struct json_val *v;
+
+	json_doc_init(&doc, ctx);
+	v = json_doc_read(&doc, text, n, &JSON_LIMITS_REQUEST);
+	MUST(tree == NULL || v != NULL);
+	if (tree != NULL)
+		same(v, tree);
+	mem_free(ctx);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
@@ -65,6 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		     strstr(e.text, "too deeply") != NULL);
 	if (rc == 0)
 		write_and_read(v);
+	document(text, n, v);
 	json_decref(v);
 	json_decref(other);
 	return 0;

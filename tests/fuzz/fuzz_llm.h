@@ -52,7 +52,6 @@ fuzz_provider(const struct llm_provider *p, const uint8_t *data, size_t size)
 {
 	void *ctx = mem_root("fuzz");
 	struct json_limits lim = { 64, 20000 };
-	json_t *root = NULL;
 
 	if (size > 1) {
 		const char *s = (const char *)data + 1;
@@ -65,11 +64,13 @@ fuzz_provider(const struct llm_provider *p, const uint8_t *data, size_t size)
 		    memcmp(&a->reply->usage, &b->reply->usage,
 			sizeof(a->reply->usage)) != 0)
 			abort();
-		if (json_parse(s, size - 1, &lim, &root, NULL) == 0) {
-			struct llm_stream *w = fuzz_run(ctx, p, "", 0, 1);
+
+		struct llm_stream *w = fuzz_run(ctx, p, "", 0, 1);
+		const struct json_val *root =
+		    json_doc_read(&w->doc, s, size - 1, &lim);
+
+		if (root)
 			w->provider->whole(w, root);
-			json_decref(root);
-		}
 	}
 	mem_free(ctx);
 }
