@@ -211,6 +211,7 @@ end(void **state)
 {
 	(void)state;
 	json_decref(t.out.tool_calls);
+	json_decref(t.out.tool_offsets);
 	json_decref(t.out.citations);
 	json_decref(t.tool.settings);
 	mem_free(t.ctx);
