@@ -33,13 +33,17 @@ struct plan {
 	int tools; /* 0 no, 1 once, 2 in every round */
 	bool bad_json, wrong_type, huge, headers, gzip, html, json, refuse,
 	    length, no_usage, no_done, no_finish, crlf, close;
-	int echo; /* 1 last user message, 2 everything */
+	int echo;  /* 1 last user message, 2 everything */
+	int flaky; /* of 100 answers so many are faults */
 };
 
 /* The words of a behaviour ("paced-5x20-cut-3") into *plan; false: unknown
  * word, which is then answered with status 400. */
 bool plan_parse(struct plan *, const char *words, size_t n);
 void plan_default(struct plan *);
+/* Of a flaky plan, the answer number ${nth}: a fault in its turn, or as it is.
+ */
+void plan_flaky(struct plan *, unsigned long nth);
 /* The table of words, for --help. */
 void plan_help(void);
 

@@ -445,6 +445,7 @@ serve(struct loop *l, struct conn *c, const char *head, size_t hn,
     const char *path, const char *body, size_t n)
 {
 	static unsigned long ids;
+	unsigned long id;
 	const char *key;
 	struct ask a;
 	struct plan p;
@@ -460,12 +461,13 @@ serve(struct loop *l, struct conn *c, const char *head, size_t hn,
 		kn -= 7;
 	}
 	stats_request(path, key, kn, a.model, head, hn, body, n);
+	id = __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED);
 	if (!choose_plan(&a, key, kn, &p))
 		p.status = 400;
+	plan_flaky(&p, id);
 	if (!strstr(path, "/chat/completions") && !a.anthropic)
 		p.status = 404;
-	script_make(
-	    &c->script, &a, &p, __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED));
+	script_make(&c->script, &a, &p, id);
 	c->busy = true;
 	c->ended = false;
 	c->step = -1;

@@ -125,6 +125,8 @@ static const struct word {
 	{ "toolloop", NUMBER, AT(tools), 0, 2, "call a tool in every round" },
 	{ "echo", NUMBER, AT(echo), 0, 1,
 	    "say what the user said last (2: all of the prompt)" },
+	{ "flaky", NUMBER, AT(flaky), 0, 5,
+	    "N of 100 answers are 500, 529, cut, reset or an error event" },
 	{ "badjson", FLAG, AT(bad_json), 0, 1, "an event that is no JSON" },
 	{ "wrongtype", FLAG, AT(wrong_type), 0, 1, "JSON of the wrong types" },
 	{ "huge", FLAG, AT(huge), 0, 1, "200 MB of body" },
@@ -219,6 +221,31 @@ plan_parse(struct plan *p, const char *s, size_t n)
 	if (p->reasoning > p->out)
 		p->reasoning = p->out;
 	return true;
+}
+
+void
+plan_flaky(struct plan *p, unsigned long nth)
+{
+	unsigned long share = (unsigned long)p->flaky;
+
+	if (nth * share % 100 >= share)
+		return;
+	switch (nth * share / 100 % 5) {
+	case 0:
+		p->status = 500;
+		break;
+	case 1:
+		p->cut_at = 1;
+		break;
+	case 2:
+		p->rst_at = 1;
+		break;
+	case 3:
+		p->error_at = 1;
+		break;
+	default:
+		p->status = 529;
+	}
 }
 
 void
