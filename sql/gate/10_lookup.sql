@@ -6,6 +6,7 @@
 -- needs: SELECT ON control.platform
 -- needs: SELECT ON control.api_keys
 -- needs: SELECT ON control.widget_keys
+-- needs: SELECT ON control.knowledge_epochs
 
 -- One account, active or not.  A limit is what holds: the account's own
 -- number, else the tier's; -1 is unlimited.  origins: the union over its live
@@ -57,3 +58,24 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION gate.widget_key_find(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.widget_key_find(bytea) TO sb_chat, sb_admin;
+
+-- How new the configuration and the knowledge of accounts are: of those in
+-- ${p_slots}, or (null) of all.  Slot 0 is the platform.
+CREATE OR REPLACE FUNCTION gate.epochs(p_slots integer[])
+RETURNS TABLE (slot integer, config_epoch bigint, knowledge_epoch bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF p_slots IS NULL THEN
+		RETURN QUERY SELECT a.slot, a.config_epoch, coalesce(k.epoch, 0)
+			FROM accounts a LEFT JOIN knowledge_epochs k ON k.account_id = a.id;
+	ELSE
+		RETURN QUERY SELECT a.slot, a.config_epoch, coalesce(k.epoch, 0)
+			FROM accounts a LEFT JOIN knowledge_epochs k ON k.account_id = a.id
+			WHERE a.slot = ANY (p_slots);
+	END IF;
+	RETURN QUERY SELECT 0, p.config_epoch, 0::bigint FROM platform p;
+END $$;
+REVOKE ALL ON FUNCTION gate.epochs(integer[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.epochs(integer[]) TO sb_chat, sb_admin, sb_job;

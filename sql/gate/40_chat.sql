@@ -2,6 +2,8 @@
 -- needs: SELECT ON data.products
 -- needs: SELECT ON data.documents
 -- needs: SELECT ON data.chunks
+-- needs: SELECT ON data.usage_rollups
+-- needs: SELECT ON control.accounts
 
 -- When agent instances were last used: told by workers once a minute, for
 -- instances of several accounts at once.  Moves forward only, and at most once
@@ -110,3 +112,31 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION gate.knowledge_search(uuid, text, integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.knowledge_search(uuid, text, integer, text) TO sb_chat;
+
+-- What to read ahead: the instances with the most turns of the last 24 hours.
+CREATE OR REPLACE FUNCTION gate.most_used(p_limit integer)
+RETURNS TABLE (account_id uuid, agent_instance_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT r.account_id, r.agent_instance_id FROM usage_rollups r
+	WHERE r.grain = 60 AND r.bucket > now() - interval '25 hours'
+	GROUP BY r.account_id, r.agent_instance_id
+	ORDER BY sum(r.requests) DESC, r.agent_instance_id LIMIT p_limit
+$$;
+REVOKE ALL ON FUNCTION gate.most_used(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.most_used(integer) TO sb_chat;
+
+-- The names of active instances, in the order given.
+CREATE OR REPLACE FUNCTION gate.agent_names(p_accounts uuid[], p_agents uuid[])
+RETURNS TABLE (slug text, agent_type text, instance_name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT a.slug, i.agent_type, i.instance_name
+	FROM unnest(p_accounts, p_agents) WITH ORDINALITY AS v (account_id, id, n)
+	JOIN agent_instances i ON i.account_id = v.account_id AND i.id = v.id
+	JOIN accounts a ON a.id = i.account_id
+	WHERE i.status = 'active' AND a.is_active
+	ORDER BY v.n
+$$;
+REVOKE ALL ON FUNCTION gate.agent_names(uuid[], uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.agent_names(uuid[], uuid[]) TO sb_chat;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/proof.h"
 #include "shm/epoch.h"
 #include "util/clock.h"
 #include "util/hash.h"
@@ -58,6 +59,14 @@ place_of(struct absent *a, const char *name)
 	return &a->place[hash_keyed(a->seed, name, strlen(name)) % a->places];
 }
 
+/* Would it be known if the name had been taken since? */
+static bool
+heard(const struct place *p, int64_t now)
+{
+	return epoch_known(UINT32_MAX) >= now - PROOF_NS ||
+	       p->until - ABSENT_NS >= now - PROOF_NS;
+}
+
 bool
 absent_known(struct absent *a, const char *name)
 {
@@ -66,7 +75,7 @@ absent_known(struct absent *a, const char *name)
 	bool known;
 
 	pthread_mutex_lock(&a->lock);
-	known = p->name != NULL && p->until > now &&
+	known = p->name != NULL && p->until > now && heard(p, now) &&
 	        p->moves == epoch_moves() && strcmp(p->name, name) == 0;
 	pthread_mutex_unlock(&a->lock);
 	return known;
@@ -89,20 +98,4 @@ absent_note(struct absent *a, const char *name, uint64_t moves)
 	p->until = clock_mono() + ABSENT_NS;
 	pthread_mutex_unlock(&a->lock);
 	free(old);
-}
-
-int
-absent_ask(struct absent *a, const char *name, struct db_pool *db,
-    struct db_call *call, int64_t deadline, const void *ctx, struct err *e)
-{
-	uint64_t moves = epoch_moves();
-
-	if (absent_known(a, name))
-		return 0;
-	if (db_run(db, DB_CONTROL, NULL, call, 1, deadline, ctx, e) != 0)
-		return -1;
-	if (db_rows(call->result) > 0)
-		return 1;
-	absent_note(a, name, moves);
-	return 0;
 }

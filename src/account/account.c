@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "account/absent.h"
 #include "account/store.h"
-#include "db/db.h"
+#include "account/tiers.h"
+#include "cache/row.h"
 #include "shm/epoch.h"
-#include "util/lru.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -22,9 +21,7 @@
 #define ABSENT_PLACES 1024
 
 struct accounts {
-	struct db_pool *db;
-	struct lru *lru;
-	struct absent *absent;
+	struct tier *tier;
 };
 
 /* What the cache counts; the public part first. */
@@ -55,8 +52,8 @@ value_fresh(const void *value)
 {
 	const struct account *a = value;
 
-	return epoch_current(a->slot, a->epoch, a->general) &&
-	       epoch_current(0, a->platform_epoch, a->general);
+	return epoch_current(a->slot, a->epoch) &&
+	       epoch_current(0, a->platform_epoch);
 }
 
 static int
@@ -77,67 +74,67 @@ copy_text(char *to, size_t size, const char *from)
 	to[n] = '\0';
 }
 
-static struct counted *
-from_row(const struct db_result *r, uint64_t general)
+static uint32_t
+value_slot(const void *value)
+{
+	return ((const struct account *)value)->slot;
+}
+
+/* The columns of account_store_by_slug. */
+static int
+value_make(void *arg, const struct row *r, void **ret, struct err *e)
 {
 	struct counted *c = mem_new(NULL, struct counted);
 	struct account *a = &c->a;
 
+	(void)arg;
 	atomic_init(&c->refs, 1);
-	if (db_uuid(r, 0, 0, &a->id) != 0) {
+	if (row_uuid(r, 0, &a->id) != 0) {
 		mem_free(c);
-		return NULL;
-	}
-	a->slot = (uint32_t)db_int(r, 0, 1);
-	copy_text(a->slug, sizeof(a->slug), db_text(r, 0, 2));
-	copy_text(a->name, sizeof(a->name), db_text(r, 0, 3));
-	copy_text(a->tier, sizeof(a->tier), db_text(r, 0, 4));
-	a->active = db_bool(r, 0, 5);
-	a->max_agents = db_int(r, 0, 6);
-	a->requests_per_hour = db_int(r, 0, 7);
-	a->origins = origin_list(c, db_text(r, 0, 8), &a->norigins);
-	a->epoch = (uint64_t)db_int(r, 0, 9);
-	a->platform_epoch = (uint64_t)db_int(r, 0, 10);
-	a->general = general;
-	return c;
-}
-
-static int
-value_make(
-    void *arg, const char *slug, int64_t deadline, void **ret, struct err *e)
-{
-	struct accounts *as = arg;
-	uint64_t general = epoch_general();
-	struct db_call call = {
-		.stmt = &account_store_by_slug, .param = { slug }, .nparams = 1
-	};
-	void *ctx = mem_root("account_make");
-	int rc = absent_ask(as->absent, slug, as->db, &call, deadline, ctx, e);
-	struct counted *c = rc == 1 ? from_row(call.result, general) : NULL;
-
-	mem_free(ctx);
-	if (c != NULL) {
-		*ret = c;
-		return 0;
-	}
-	if (rc == 0)
-		return not_found(e);
-	if (rc == 1)
 		return err_set(e, ERR_INTERNAL, "account without an id");
-	return -1;
+	}
+	a->slot = (uint32_t)row_int(r, 1);
+	copy_text(a->slug, sizeof(a->slug), row_text(r, 2));
+	a->name = mem_strdup(c, row_text(r, 3));
+	copy_text(a->tier, sizeof(a->tier), row_text(r, 4));
+	a->active = row_bool(r, 5);
+	a->max_agents = row_int(r, 6);
+	a->requests_per_hour = row_int(r, 7);
+	a->origins = origin_list(c, row_text(r, 8), &a->norigins);
+	a->epoch = (uint64_t)row_int(r, 9);
+	a->platform_epoch = (uint64_t)row_int(r, 10);
+	*ret = c;
+	return 0;
 }
 
-static const struct lru_ops ops = { value_ref, value_unref, value_fresh,
-	value_make };
+static void
+ask(void *arg, const char *slug, struct db_call *call,
+    const struct uuid **account)
+{
+	(void)arg;
+	(void)account;
+	call->stmt = &account_store_by_slug;
+	call->param[call->nparams++] = slug;
+}
+
+static const struct tier_ops ops = { .kind = WARM_ACCOUNT,
+	.slot = 1,
+	.epoch = 9,
+	.platform = 10,
+	.ref = value_ref,
+	.unref = value_unref,
+	.fresh = value_fresh,
+	.slot_of = value_slot,
+	.ask = ask,
+	.make = value_make,
+	.none = not_found };
 
 struct accounts *
-accounts_new(struct db_pool *db, unsigned capacity)
+accounts_new(const struct tiers *tiers, unsigned hot)
 {
 	struct accounts *as = mem_new(NULL, struct accounts);
 
-	as->db = db;
-	as->lru = lru_new(capacity, &ops);
-	as->absent = absent_new(ABSENT_PLACES);
+	as->tier = tier_new(tiers, &ops, hot, ABSENT_PLACES);
 	return as;
 }
 
@@ -146,15 +143,20 @@ accounts_free(struct accounts *as)
 {
 	if (as == NULL)
 		return;
-	lru_free(as->lru);
-	absent_free(as->absent);
+	tier_free(as->tier);
 	mem_free(as);
+}
+
+void
+accounts_tell(struct accounts *as)
+{
+	tier_tell(as->tier);
 }
 
 void
 accounts_stats(struct accounts *as, struct lru_stats *out)
 {
-	lru_stats(as->lru, out);
+	tier_stats(as->tier, out);
 }
 
 int
@@ -165,7 +167,7 @@ accounts_by_slug(struct accounts *as, const char *slug, int64_t deadline,
 
 	if (!str_is_slug(slug))
 		return not_found(e);
-	if (lru_get(as->lru, slug, as, deadline, &value, e) != 0)
+	if (tier_get(as->tier, slug, NULL, NULL, deadline, &value, e) != 0)
 		return -1;
 	*ret = &((struct counted *)value)->a;
 	return 0;

@@ -11,7 +11,7 @@
 #include "util/err.h"
 #include "util/id.h"
 
-struct db_pool;
+struct tiers;
 struct accounts;
 struct lru_stats;
 
@@ -21,10 +21,9 @@ struct account {
 	struct uuid id;
 	uint32_t slot;
 	uint64_t epoch;          /* config_epoch its data was read at */
-	uint64_t general;        /* epoch_general() before it was read */
 	uint64_t platform_epoch; /* the tier table is the platform's */
 	char slug[65];
-	char name[801]; /* 200 characters */
+	const char *name;
 	char tier[33];
 	bool active;
 	int64_t max_agents, requests_per_hour; /* or ACCOUNT_UNLIMITED */
@@ -33,9 +32,9 @@ struct account {
 	int norigins;
 };
 
-/* Keeps up to ${capacity} accounts.  The pool may be sb_chat's or
- * sb_admin's and must outlive the cache. */
-struct accounts *accounts_new(struct db_pool *, unsigned capacity);
+/* Keeps up to ${hot} accounts in this process.  The tiers must outlive it;
+ * their pool may be sb_chat's or sb_admin's. */
+struct accounts *accounts_new(const struct tiers *, unsigned hot);
 void accounts_free(struct accounts *);
 
 /*
@@ -45,6 +44,8 @@ void accounts_free(struct accounts *);
  */
 int accounts_by_slug(struct accounts *, const char *slug, int64_t deadline,
     const struct account **ret, struct err *e);
+/* To the metrics; one thread, now and then. */
+void accounts_tell(struct accounts *);
 void accounts_stats(struct accounts *, struct lru_stats *out);
 void account_unref(const struct account *);
 

@@ -6,5 +6,8 @@
 
 /* $1 slug; the columns of gate.account_by_slug */
 extern const struct db_stmt account_store_by_slug;
+/* $1 slots, null for all -> slot, config_epoch, knowledge_epoch; slot 0 is the
+ * platform, which knows nothing. */
+extern const struct db_stmt account_store_epochs;
 
 #endif

@@ -1,7 +1,9 @@
 /*
  * Specs by account, type and name.  A spec is stale when its account's epoch
  * has moved; templates do not change in the life of a process (a reload starts
- * new workers), so they need no epoch.
+ * new workers), so they need no epoch.  What workers share is the agent's row,
+ * a fraction of the spec that a template makes of it; its name there has the
+ * template's hash, so that a reload never finds what the old one was for.
  */
 #include "agent/catalog.h"
 
@@ -9,14 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "account/absent.h"
 #include "account/account.h"
+#include "account/tiers.h"
 #include "agent/spec.h"
 #include "agent/store.h"
 #include "agent/template.h"
+#include "cache/row.h"
 #include "shm/epoch.h"
 #include "telemetry/log.h"
-#include "util/lru.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -24,19 +26,19 @@
 
 #define ABSENT_PLACES 1024
 #define KEY_SIZE (UUID_TEXT + 2 * 65)
+#define WARM_SIZE (KEY_SIZE + 65)
 
 struct catalog {
-	struct db_pool *db;
 	const struct templates *templates;
-	struct lru *lru;
-	struct absent *absent;
+	struct tier *tier;
 };
 
-/* What a make needs beside its key. */
+/* What a look-up needs beside its key. */
 struct wanted {
 	struct catalog *catalog;
 	const struct account *account;
 	const char *type, *name;
+	char account_text[UUID_TEXT];
 };
 
 static int
@@ -62,7 +64,7 @@ value_fresh(const void *value)
 {
 	const struct agent_spec *s = value;
 
-	return epoch_current(s->account_slot, s->epoch, s->general);
+	return epoch_current(s->account_slot, s->epoch);
 }
 
 /* The operator has to know: an agent that is active cannot serve. */
@@ -79,15 +81,22 @@ broken(const struct wanted *w, struct err *e, const char *pointer,
 	    reason);
 }
 
-static int
-from_row(const struct wanted *w, const struct db_result *r, uint64_t general,
-    struct agent_spec **ret, struct err *e)
+static uint32_t
+value_slot(const void *value)
 {
+	return ((const struct agent_spec *)value)->account_slot;
+}
+
+/* The columns of agent_store_spec. */
+static int
+value_make(void *arg, const struct row *r, void **ret, struct err *e)
+{
+	const struct wanted *w = arg;
 	const struct agent_template *t =
 	    templates_find(w->catalog->templates, w->type);
 	json_auto_t *configuration =
-	    json_loadb(db_text(r, 0, 3), db_len(r, 0, 3), 0, NULL);
-	const char *display = db_text(r, 0, 2);
+	    json_loadb(row_text(r, 3), row_null(r, 3) ? 0 : r->len[3], 0, NULL);
+	const char *display = row_text(r, 2);
 	struct spec_error errors[SPEC_ERRORS];
 	struct agent_spec *s;
 	int nerrors;
@@ -96,72 +105,60 @@ from_row(const struct wanted *w, const struct db_result *r, uint64_t general,
 		return broken(w, e, NULL, "there is no template of its type");
 	if (spec_build(t, configuration, &s, errors, &nerrors) != 0)
 		return broken(w, e, errors[0].pointer, errors[0].detail);
-	if (db_uuid(r, 0, 0, &s->id) != 0) {
+	if (row_uuid(r, 0, &s->id) != 0) {
 		agent_spec_unref(s);
 		return err_set(e, ERR_INTERNAL, "agent without an id");
 	}
 	s->account_id = w->account->id;
-	s->account_slot = w->account->slot;
-	s->slot = (uint32_t)db_int(r, 0, 1);
+	s->slot = (uint32_t)row_int(r, 1);
 	snprintf(s->type, sizeof(s->type), "%s", w->type);
 	snprintf(s->name, sizeof(s->name), "%s", w->name);
 	snprintf(s->display_name, sizeof(s->display_name), "%.*s",
 	    (int)str_utf8_prefix(
 		display, strnlen(display, sizeof(s->display_name) - 1)),
 	    display);
-	s->config_version = db_int(r, 0, 4);
-	s->epoch = (uint64_t)db_int(r, 0, 5);
-	s->general = general;
+	s->config_version = row_int(r, 4);
+	s->epoch = (uint64_t)row_int(r, 5);
+	s->account_slot = (uint32_t)row_int(r, 6);
 	*ret = s;
 	return 0;
 }
 
-static int
-value_make(
-    void *arg, const char *key, int64_t deadline, void **ret, struct err *e)
+static void
+ask(void *arg, const char *key, struct db_call *call,
+    const struct uuid **account)
 {
 	const struct wanted *w = arg;
-	struct catalog *c = w->catalog;
-	uint64_t moves = epoch_moves(), general = epoch_general();
-	char account[UUID_TEXT];
-	struct db_call call = { .stmt = &agent_store_spec,
-		.param = { account, w->type, w->name },
-		.nparams = 3 };
-	struct agent_spec *s;
-	void *ctx;
-	int rc;
 
-	if (absent_known(c->absent, key))
-		return not_found(e);
-	id_format(&w->account->id, account);
-	ctx = mem_root("spec_make");
-	rc = db_run(
-	    c->db, DB_CONTROL, &w->account->id, &call, 1, deadline, ctx, e);
-	if (rc == 0 && db_rows(call.result) == 0) {
-		absent_note(c->absent, key, moves);
-		rc = not_found(e);
-	} else if (rc == 0) {
-		rc = from_row(w, call.result, general, &s, e);
-		if (rc == 0)
-			*ret = s;
-	}
-	mem_free(ctx);
-	return rc;
+	/* The key begins with the account's id. */
+	(void)key;
+	*account = &w->account->id;
+	call->stmt = &agent_store_spec;
+	call->param[call->nparams++] = w->account_text;
+	call->param[call->nparams++] = w->type;
+	call->param[call->nparams++] = w->name;
 }
 
-static const struct lru_ops ops = { value_ref, value_unref, value_fresh,
-	value_make };
+static const struct tier_ops ops = { .kind = WARM_SPEC,
+	.slot = 6,
+	.epoch = 5,
+	.platform = -1,
+	.ref = value_ref,
+	.unref = value_unref,
+	.fresh = value_fresh,
+	.slot_of = value_slot,
+	.ask = ask,
+	.make = value_make,
+	.none = not_found };
 
 struct catalog *
 catalog_new(
-    struct db_pool *db, const struct templates *templates, unsigned capacity)
+    const struct tiers *tiers, const struct templates *templates, unsigned hot)
 {
 	struct catalog *c = mem_new(NULL, struct catalog);
 
-	c->db = db;
 	c->templates = templates;
-	c->lru = lru_new(capacity, &ops);
-	c->absent = absent_new(ABSENT_PLACES);
+	c->tier = tier_new(tiers, &ops, hot, ABSENT_PLACES);
 	return c;
 }
 
@@ -170,8 +167,7 @@ catalog_free(struct catalog *c)
 {
 	if (c == NULL)
 		return;
-	lru_free(c->lru);
-	absent_free(c->absent);
+	tier_free(c->tier);
 	mem_free(c);
 }
 
@@ -180,23 +176,34 @@ catalog_get(struct catalog *c, const struct account *account, const char *type,
     const char *name, int64_t deadline, const struct agent_spec **ret,
     struct err *e)
 {
-	struct wanted w = { c, account, type, name };
-	char key[KEY_SIZE];
+	struct wanted w = {
+		.catalog = c, .account = account, .type = type, .name = name
+	};
+	const struct agent_template *t;
+	char key[KEY_SIZE], warm[WARM_SIZE];
 	void *value;
 
 	if (!str_is_name(type) || !str_is_name(name))
 		return not_found(e);
-	id_format(&account->id, key);
-	snprintf(key + UUID_TEXT - 1, sizeof(key) - UUID_TEXT + 1, "/%s/%s",
-	    type, name);
-	if (lru_get(c->lru, key, &w, deadline, &value, e) != 0)
+	id_format(&account->id, w.account_text);
+	snprintf(key, sizeof(key), "%s/%s/%s", w.account_text, type, name);
+	t = templates_find(c->templates, type);
+	snprintf(
+	    warm, sizeof(warm), "%s/%s", key, t != NULL ? t->hash : "");
+	if (tier_get(c->tier, key, warm, &w, deadline, &value, e) != 0)
 		return -1;
 	*ret = value;
 	return 0;
 }
 
 void
+catalog_tell(struct catalog *c)
+{
+	tier_tell(c->tier);
+}
+
+void
 catalog_stats(struct catalog *c, struct lru_stats *out)
 {
-	lru_stats(c->lru, out);
+	tier_stats(c->tier, out);
 }

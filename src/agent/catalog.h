@@ -1,5 +1,5 @@
-/* Specs for the asking: a per-process true LRU with single flight over the
- * database, proven fresh by the account's epoch. */
+/* Specs for the asking: the three tiers (account/tiers.h), proven fresh by the
+ * account's epoch. */
 #ifndef AGENT_CATALOG_H
 #define AGENT_CATALOG_H
 
@@ -10,13 +10,14 @@
 struct account;
 struct agent_spec;
 struct catalog;
-struct db_pool;
 struct templates;
+struct tiers;
 struct lru_stats;
 
-/* templates must outlive the catalog. */
+/* Keeps up to ${hot} specs in this process.  tiers and templates must outlive
+ * the catalog. */
 struct catalog *catalog_new(
-    struct db_pool *, const struct templates *, unsigned capacity);
+    const struct tiers *, const struct templates *, unsigned hot);
 void catalog_free(struct catalog *);
 
 /*
@@ -28,6 +29,8 @@ void catalog_free(struct catalog *);
 int catalog_get(struct catalog *, const struct account *account,
     const char *type, const char *name, int64_t deadline,
     const struct agent_spec **ret, struct err *e);
+/* To the metrics; one thread, now and then. */
+void catalog_tell(struct catalog *);
 void catalog_stats(struct catalog *, struct lru_stats *out);
 
 #endif

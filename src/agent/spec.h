@@ -25,7 +25,7 @@ struct spec_tool {
 struct agent_spec {
 	struct uuid id, account_id;
 	uint32_t slot, account_slot;
-	uint64_t epoch, general;
+	uint64_t epoch;
 	char type[65], name[65];
 	char display_name[801]; /* 200 characters */
 	int64_t config_version;

@@ -5,7 +5,7 @@
 
 const struct db_stmt agent_store_spec = { "agent_spec",
 	"SELECT i.id, i.slot, i.display_name, i.configuration, "
-	"i.config_version, a.config_epoch "
+	"i.config_version, a.config_epoch, a.slot "
 	"FROM agent_instances i JOIN accounts a ON a.id = i.account_id "
 	"WHERE i.account_id = $1::uuid AND i.agent_type = $2 "
 	"AND i.instance_name = $3 AND i.status = 'active'" };

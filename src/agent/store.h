@@ -5,7 +5,8 @@
 #include "db/db.h"
 
 /* (account, type, name) -> id, slot, display_name, configuration,
- * config_version, config_epoch of the active instance, one snapshot. */
+ * config_version, config_epoch and slot of the account, of the active instance,
+ * one snapshot. */
 extern const struct db_stmt agent_store_spec;
 /* (account, id) -> agent_type */
 extern const struct db_stmt agent_store_type;

@@ -9,14 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "account/absent.h"
 #include "account/account.h"
+#include "account/tiers.h"
 #include "auth/store.h"
+#include "cache/row.h"
 #include "crypto/hash.h"
-#include "db/db.h"
 #include "shm/epoch.h"
 #include "util/clock.h"
-#include "util/lru.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -34,9 +33,7 @@ static const char *const prefixes[] = {
 };
 
 struct keys {
-	struct db_pool *db;
-	struct lru *lru;
-	struct absent *absent;
+	struct tier *tier;
 };
 
 /* What the cache counts; the public part first. */
@@ -47,7 +44,6 @@ struct counted {
 
 /* What a make needs beside its name. */
 struct wanted {
-	struct keys *keys;
 	enum key_kind kind;
 	unsigned char hash[HASH_SIZE];
 };
@@ -80,71 +76,75 @@ value_fresh(const void *value)
 {
 	const struct key *k = value;
 
-	return epoch_current(k->account_slot, k->epoch, k->general);
+	return epoch_current(k->account_slot, k->epoch);
 }
 
-/* NULL when the row is none that a key may be made of. */
-static struct counted *
-from_row(enum key_kind kind, const struct db_result *r, uint64_t general)
+static uint32_t
+value_slot(const void *value)
 {
+	return ((const struct key *)value)->account_slot;
+}
+
+/* The columns of the two statements of auth/store.c.  A row that no key may be
+ * made of is no key. */
+static int
+value_make(void *arg, const struct row *r, void **ret, struct err *e)
+{
+	enum key_kind kind = ((const struct wanted *)arg)->kind;
 	struct counted *c = mem_new(NULL, struct counted);
 	struct key *k = &c->k;
 
 	atomic_init(&c->refs, 1);
 	k->kind = kind;
-	k->general = general;
-	if (db_uuid(r, 0, 0, &k->id) != 0 ||
-	    db_uuid(r, 0, 1, &k->account_id) != 0 ||
-	    role_parse(db_text(r, 0, 3), &k->role) != 0 ||
+	if (row_uuid(r, 0, &k->id) != 0 || row_uuid(r, 1, &k->account_id) != 0 ||
+	    role_parse(row_text(r, 3), &k->role) != 0 ||
 	    (kind == KEY_API && !role_for_key(k->role)) ||
-	    (!db_null(r, 0, 5) && db_uuid(r, 0, 5, &k->agent_id) != 0)) {
+	    (!row_null(r, 5) && row_uuid(r, 5, &k->agent_id) != 0)) {
 		mem_free(c);
-		return NULL;
+		return unknown(e);
 	}
-	k->account_slot = (uint32_t)db_int(r, 0, 2);
-	k->expires_us = db_int(r, 0, 4);
-	k->origins = origin_list(c, db_text(r, 0, 6), &k->norigins);
-	k->epoch = (uint64_t)db_int(r, 0, 7);
-	return c;
-}
-
-static int
-value_make(
-    void *arg, const char *name, int64_t deadline, void **ret, struct err *e)
-{
-	const struct wanted *w = arg;
-	uint64_t general = epoch_general();
-	struct db_call call = { .stmt = w->kind == KEY_API
-		                            ? &auth_store_api_key
-		                            : &auth_store_widget_key,
-		.param = { (const char *)w->hash },
-		.nparams = 1,
-		.binary = 1,
-		.plen = { HASH_SIZE } };
-	void *ctx = mem_root("key_make");
-	int rc = absent_ask(
-	    w->keys->absent, name, w->keys->db, &call, deadline, ctx, e);
-	struct counted *c =
-	    rc == 1 ? from_row(w->kind, call.result, general) : NULL;
-
-	mem_free(ctx);
-	if (c == NULL)
-		return rc < 0 ? -1 : unknown(e);
+	k->account_slot = (uint32_t)row_int(r, 2);
+	k->expires_us = row_int(r, 4);
+	k->origins = origin_list(c, row_text(r, 6), &k->norigins);
+	k->epoch = (uint64_t)row_int(r, 7);
 	*ret = c;
 	return 0;
 }
 
-static const struct lru_ops ops = { value_ref, value_unref, value_fresh,
-	value_make };
+static void
+ask(void *arg, const char *name, struct db_call *call,
+    const struct uuid **account)
+{
+	const struct wanted *w = arg;
+
+	(void)name;
+	(void)account;
+	call->stmt = w->kind == KEY_API ? &auth_store_api_key
+	                                : &auth_store_widget_key;
+	call->param[0] = (const char *)w->hash;
+	call->plen[0] = HASH_SIZE;
+	call->binary = 1;
+	call->nparams = 1;
+}
+
+static const struct tier_ops ops = { .kind = WARM_KEY,
+	.slot = 2,
+	.epoch = 7,
+	.platform = -1,
+	.ref = value_ref,
+	.unref = value_unref,
+	.fresh = value_fresh,
+	.slot_of = value_slot,
+	.ask = ask,
+	.make = value_make,
+	.none = unknown };
 
 struct keys *
-keys_new(struct db_pool *db, unsigned capacity)
+keys_new(const struct tiers *tiers, unsigned hot)
 {
 	struct keys *ks = mem_new(NULL, struct keys);
 
-	ks->db = db;
-	ks->lru = lru_new(capacity, &ops);
-	ks->absent = absent_new(ABSENT_PLACES);
+	ks->tier = tier_new(tiers, &ops, hot, ABSENT_PLACES);
 	return ks;
 }
 
@@ -153,15 +153,20 @@ keys_free(struct keys *ks)
 {
 	if (ks == NULL)
 		return;
-	lru_free(ks->lru);
-	absent_free(ks->absent);
+	tier_free(ks->tier);
 	mem_free(ks);
+}
+
+void
+keys_tell(struct keys *ks)
+{
+	tier_tell(ks->tier);
 }
 
 void
 keys_stats(struct keys *ks, struct lru_stats *out)
 {
-	lru_stats(ks->lru, out);
+	tier_stats(ks->tier, out);
 }
 
 bool
@@ -183,7 +188,7 @@ int
 keys_find(struct keys *ks, enum key_kind kind, const char *secret,
     int64_t deadline, const struct key **ret, struct err *e)
 {
-	struct wanted w = { .keys = ks, .kind = kind };
+	struct wanted w = { .kind = kind };
 	char name[2 + 2 * HASH_SIZE + 1];
 	const struct key *k;
 	void *value;
@@ -194,7 +199,7 @@ keys_find(struct keys *ks, enum key_kind kind, const char *secret,
 	name[0] = kind == KEY_API ? 'a' : 'w';
 	name[1] = ':';
 	str_hex(w.hash, HASH_SIZE, name + 2);
-	if (lru_get(ks->lru, name, &w, deadline, &value, e) != 0)
+	if (tier_get(ks->tier, name, NULL, &w, deadline, &value, e) != 0)
 		return -1;
 	k = &((struct counted *)value)->k;
 	if (k->expires_us != 0 && k->expires_us <= clock_wall_us()) {

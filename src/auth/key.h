@@ -14,8 +14,8 @@
 #include "util/err.h"
 #include "util/id.h"
 
-struct db_pool;
 struct keys;
+struct tiers;
 struct lru_stats;
 
 enum key_kind { KEY_API, KEY_WIDGET };
@@ -25,7 +25,7 @@ struct key {
 	struct uuid id;
 	struct uuid account_id;
 	uint32_t account_slot;
-	uint64_t epoch, general;
+	uint64_t epoch;
 	enum role role;       /* KEY_API; ROLE_VISITOR for a widget key */
 	int64_t expires_us;   /* 0 never */
 	struct uuid agent_id; /* KEY_WIDGET: the one agent; nil: any */
@@ -33,7 +33,8 @@ struct key {
 	int norigins;
 };
 
-struct keys *keys_new(struct db_pool *, unsigned capacity);
+/* Keeps up to ${hot} keys in this process; the tiers must outlive it. */
+struct keys *keys_new(const struct tiers *, unsigned hot);
 void keys_free(struct keys *);
 
 /*
@@ -46,6 +47,8 @@ void keys_free(struct keys *);
 int keys_find(struct keys *, enum key_kind, const char *secret,
     int64_t deadline, const struct key **ret, struct err *e);
 void key_unref(const struct key *);
+/* To the metrics; one thread, now and then. */
+void keys_tell(struct keys *);
 void keys_stats(struct keys *, struct lru_stats *out);
 
 #define KEY_TEXT 64

@@ -13,10 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cache/warm.h"
 #include "chat/live.h"
 #include "conf/conf.h"
 #include "daemon/limits.h"
 #include "daemon/lost.h"
+#include "daemon/parts.h"
 #include "daemon/process.h"
 #include "daemon/worker.h"
 #include "telemetry/log.h"
@@ -33,6 +35,7 @@
 #define LIVED_WELL (10 * CLOCK_S)
 /* Beyond its own limit a process is killed. */
 #define KILL_AFTER_MS 5000
+#define PATH_SIZE 512
 
 struct member {
 	pid_t pid; /* 0: the slot is free */
@@ -155,6 +158,7 @@ row_clear(unsigned slot)
 	atomic_store(&row->threads, 0);
 	atomic_store(&row->busy, 0);
 	atomic_store(&row->full_since, 0);
+	atomic_store(&row->changes, 0);
 	atomic_store(&row->kind, PROC_NONE);
 	/* A wake that came too late is nobody's. */
 	if (read(row->wake_fd, &n, sizeof(n)) < 0)
@@ -344,6 +348,20 @@ death_say(const struct member *m, unsigned slot, int status, unsigned turns)
 	    "turns_lost", turns > 0 ? log_int(turns) : NULL, NULL);
 }
 
+/* It may be what workers share that it could not bear. */
+static void
+distrust(const struct member *m, int status)
+{
+	char dir[PATH_SIZE];
+	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+	if (sig != SIGSEGV && sig != SIGBUS && sig != SIGABRT &&
+	    sig != SIGFPE && sig != SIGILL)
+		return;
+	snprintf(dir, sizeof(dir), "%s/" PARTS_CACHE, m->gen->conf->run_dir);
+	warm_discard(dir);
+}
+
 static void
 member_bury(struct family *f, unsigned slot, int status)
 {
@@ -358,6 +376,7 @@ member_bury(struct family *f, unsigned slot, int status)
 	quota_reap(slot);
 	live_reap(slot, turn_lost, &turns);
 	death_say(m, slot, status, turns);
+	distrust(m, status);
 	if (atomic_load(&row->kind) == PROC_CHAT)
 		lost_put(&row->id);
 	for (s = g->seat; s < g->seat + g->nseats; s++) {

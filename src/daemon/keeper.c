@@ -1,6 +1,7 @@
 /*
  * With the database away at the start, attempts go on with a back-off that is
- * jittered, so that the workers of many hosts do not come all at once.
+ * jittered, so that the workers of many hosts do not come all at once.  It also
+ * is the thread that says of each change that this process has seen it.
  */
 #include "daemon/keeper.h"
 
@@ -8,9 +9,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "daemon/parts.h"
+#include "shm/change.h"
 #include "shm/procs.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
@@ -26,29 +27,29 @@
 struct keeper {
 	struct parts *parts;
 	pthread_t thread;
-	pthread_mutex_t mu;
-	pthread_cond_t cv;
-	bool stop;
-	atomic_bool hopeless;
+	atomic_bool stop, hopeless;
 	unsigned retry_ms;
 	atomic_bool away; /* and it has been said */
 };
 
-/* Wait; true when the keeper is to end. */
+/* Wait, seeing what changes as soon as it does; true when the keeper is to
+ * end. */
 static bool
 keeper_wait(struct keeper *k, unsigned ms)
 {
-	int64_t at = clock_mono() + ms * CLOCK_MS;
-	struct timespec ts = { .tv_sec = (time_t)(at / CLOCK_S),
-		.tv_nsec = (long)(at % CLOCK_S) };
-	bool stop;
+	int64_t until = clock_mono() + ms * CLOCK_MS;
 
-	pthread_mutex_lock(&k->mu);
-	while (!k->stop && pthread_cond_timedwait(&k->cv, &k->mu, &ts) == 0)
-		continue;
-	stop = k->stop;
-	pthread_mutex_unlock(&k->mu);
-	return stop;
+	for (;;) {
+		uint32_t bell = change_bell();
+		int left = clock_left_ms(until, (int)ms);
+
+		change_seen();
+		if (atomic_load(&k->stop))
+			return true;
+		if (left <= 0)
+			return false;
+		change_wait(bell, left);
+	}
 }
 
 /* The next pause, between half and all of it. */
@@ -105,15 +106,9 @@ struct keeper *
 keeper_new(struct parts *p)
 {
 	struct keeper *k = mem_new(NULL, struct keeper);
-	pthread_condattr_t attr;
 
 	k->parts = p;
 	k->retry_ms = RETRY_LEAST_MS;
-	pthread_mutex_init(&k->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->cv, &attr);
-	pthread_condattr_destroy(&attr);
 	if (pthread_create(&k->thread, NULL, keeper_main, k) != 0) {
 		mem_free(k);
 		return NULL;
@@ -138,17 +133,13 @@ keeper_free(struct keeper *k, int64_t deadline)
 {
 	struct timespec ts = { 0, 0 };
 
-	pthread_mutex_lock(&k->mu);
-	k->stop = true;
-	pthread_cond_signal(&k->cv);
-	pthread_mutex_unlock(&k->mu);
+	atomic_store(&k->stop, true);
+	change_ring();
 	while (pthread_timedjoin_np(k->thread, NULL, &ts) != 0) {
 		if (clock_mono() >= deadline)
 			return -1;
 		poll(NULL, 0, 5);
 	}
-	pthread_cond_destroy(&k->cv);
-	pthread_mutex_destroy(&k->mu);
 	mem_free(k);
 	return 0;
 }

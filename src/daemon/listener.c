@@ -1,9 +1,11 @@
 /*
  * The listener moves the epochs in shared memory as the database tells of
  * changes, and serves the health socket with a few threads of its own, so that
- * it answers whatever the workers do.  It also replays the journals that dead
- * workers left.  What a notification that was missed
- * might have said is unknown: each new connection makes everything doubtful.
+ * it answers whatever the workers do.  What a notification that was missed
+ * might have said is read from the database when it hears again; and several
+ * times a second it says until when it has heard all, which is what everything
+ * cached relies on (account/proof.h).  It also replays the journals that dead
+ * workers left.
  */
 #include "daemon/worker.h"
 
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/proof.h"
 #include "conf/conf.h"
 #include "daemon/parts.h"
 #include "daemon/process.h"
@@ -20,6 +23,7 @@
 #include "daemon/sockets.h"
 #include "db/journal.h"
 #include "db/listen.h"
+#include "shm/change.h"
 #include "shm/epoch.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
@@ -30,9 +34,9 @@
 
 #define CHANNEL "sb_config"
 #define HEALTH_THREADS 16
-#define WAIT_MS 250
-#define PING_EVERY (1 * CLOCK_S)
-#define PING_MS 1000
+#define HEAR_MS 250
+#define PING_MS 2000
+#define READ_NS (2 * CLOCK_S)
 #define LOOK_EVERY (1 * CLOCK_S)
 
 static const char no_worker[] = "chat: no worker is ready";
@@ -45,35 +49,52 @@ struct listener {
 	int64_t looked;       /* there, when */
 	pthread_t thread;
 	atomic_bool stop;
+	bool known;         /* the epochs were read since it began to hear */
 	pthread_mutex_t mu; /* guards what follows */
 	bool listening;     /* the LISTEN connection stands */
 	char away[160];     /* why the database is not there; "" when it is */
 	struct journal_state journal;
 };
 
-/* "<slot> <epoch>" */
+/* Two numbers or three, separated by spaces; how many there are. */
+static int
+numbers(const char *s, unsigned long long n[3])
+{
+	int count = 0;
+	char *end;
+
+	while (count < 3 && *s >= '0' && *s <= '9') {
+		n[count++] = strtoull(s, &end, 10);
+		s = *end == ' ' ? end + 1 : end;
+	}
+	return *s == '\0' ? count : 0;
+}
+
+/* "SLOT EPOCH [MICROSECONDS]" of a configuration, "kSLOT EPOCH" of what an
+ * account knows. */
 static void
 changed(void *arg, const char *payload)
 {
-	unsigned long long epoch;
-	unsigned long slot;
-	char *end;
+	bool knowledge = payload[0] == 'k';
+	unsigned long long n[3] = { 0 };
+	struct listener *l = arg;
+	int count = numbers(payload + (knowledge ? 1 : 0), n);
 
-	(void)arg;
-	slot = strtoul(payload, &end, 10);
-	if (end == payload || *end != ' ') {
+	if (count < 2 || n[0] >= epoch_max_slots()) {
 		log_event(
 		    LOG_WARN, "config_change_unread", "payload", payload, NULL);
-		epoch_raise_all();
+		l->known = false;
 		return;
 	}
-	epoch = strtoull(end + 1, NULL, 10);
-	if (slot < epoch_max_slots())
-		epoch_raise((uint32_t)slot, epoch);
-	else
-		epoch_raise_all();
-	log_event(LOG_DEBUG, "config_changed", "slot", log_int((long long)slot),
-	    "epoch", log_int((long long)epoch), NULL);
+	if (knowledge) {
+		epoch_knowledge_raise((uint32_t)n[0], n[1]);
+		return;
+	}
+	epoch_raise((uint32_t)n[0], n[1]);
+	if (count == 3)
+		change_note((uint32_t)n[0], n[1], (int64_t)n[2]);
+	log_event(LOG_DEBUG, "config_changed", "slot", log_int((long long)n[0]),
+	    "epoch", log_int((long long)n[1]), NULL);
 }
 
 static void
@@ -92,23 +113,34 @@ set_state(struct listener *l, bool on, const char *why)
 		log_event(LOG_WARN, "listen_lost", "error", why, NULL);
 }
 
-/* One wait, and a round trip when it is due: a connection may be dead without
- * anybody having said so. */
+/*
+ * Hear for a while, then make sure, by a round trip, that all there was to hear
+ * has been heard: a connection may be dead without anybody having said so.
+ */
 static int
-listen_once(
-    struct listener *l, struct db_listen *dl, int64_t *pinged, struct err *e)
+listen_once(struct listener *l, struct db_listen *dl, struct err *e)
 {
 	bool reconnected = false;
-	int rc;
+	int64_t sure;
 
-	rc = db_listen_wait(dl, WAIT_MS, changed, l, &reconnected, e);
+	if (db_listen_wait(dl, l->known ? HEAR_MS : 0, changed, l,
+		&reconnected, e) != 0)
+		return -1;
 	if (reconnected)
-		epoch_raise_all();
-	if (rc == 0 && clock_mono() - *pinged > PING_EVERY) {
-		rc = db_listen_ping(dl, PING_MS, e);
-		*pinged = clock_mono();
+		l->known = false;
+	if (!l->known) {
+		if (proof_read_all(
+			l->parts->db, clock_mono() + READ_NS, e) != 0)
+			return -1;
+		l->known = true;
 	}
-	return rc;
+	sure = clock_mono();
+	if (db_listen_ping(dl, PING_MS, e) != 0 ||
+	    db_listen_wait(dl, 0, changed, l, &reconnected, e) != 0)
+		return -1;
+	if (l->known && !reconnected)
+		epoch_heard(sure);
+	return 0;
 }
 
 /* Journals of all workers, for metrics and /readyz. */
@@ -141,12 +173,11 @@ listen_main(void *arg)
 	struct db_listen *dl =
 	    db_listen_new(direct ? c->database_direct_url : c->database_url,
 		l->parts->role, CHANNEL, (int)c->database_connect_timeout);
-	int64_t pinged = clock_mono();
 	struct err e = { 0 };
 
 	while (!atomic_load(&l->stop)) {
 		look_at_journals(l);
-		if (listen_once(l, dl, &pinged, &e) == 0)
+		if (listen_once(l, dl, &e) == 0)
 			set_state(l, true, NULL);
 		else
 			set_state(l, false, e.text);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "api/app.h"
+#include "cache/warm.h"
 #include "chat/live.h"
 #include "conf/conf.h"
 #include "daemon/check.h"
@@ -25,8 +26,10 @@
 #include "daemon/limits.h"
 #include "daemon/lost.h"
 #include "daemon/notify.h"
+#include "daemon/parts.h"
 #include "daemon/sockets.h"
 #include "daemon/title.h"
+#include "shm/change.h"
 #include "shm/epoch.h"
 #include "shm/procs.h"
 #include "shm/shm.h"
@@ -302,12 +305,23 @@ memory_map(const struct conf *c)
 {
 	procs_map();
 	epoch_map((uint32_t)c->max_slots);
+	change_map();
 	quota_map((uint32_t)c->max_slots);
 	live_map(PROCS_MAX, LIVE_PLACES);
 	lost_map();
 	metric_attach(shm_map(metric_size(PROCS_MAX)), PROCS_MAX);
 	metric_slot(0);
 	app_setup_metrics();
+}
+
+/* Epochs begin anew with us; what an earlier server cached has none. */
+static void
+cache_discard(const struct conf *c)
+{
+	char dir[256];
+
+	snprintf(dir, sizeof(dir), "%s/" PARTS_CACHE, c->run_dir);
+	warm_discard(dir);
 }
 
 static int
@@ -389,6 +403,7 @@ master_run(const struct conf *c)
 		return 1;
 	}
 	memory_map(c);
+	cache_discard(c);
 	m->family = family_new(&m->sockets, m->signal_fd, m->tell_fd, m->alive);
 	m->next = family_generation(++m->number, c, false);
 	log_event(LOG_INFO, "starting", "version", PACKAGE_VERSION, "config",

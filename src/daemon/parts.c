@@ -4,19 +4,23 @@
  */
 #include "daemon/parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "account/account.h"
+#include "account/proof.h"
 #include "agent/catalog.h"
 #include "agent/template.h"
 #include "auth/key.h"
 #include "auth/session_key.h"
+#include "cache/cold.h"
 #include "chat/live.h"
 #include "chat/store.h"
 #include "chat/used.h"
 #include "conf/conf.h"
 #include "crypto/hash.h"
 #include "daemon/keep.h"
+#include "daemon/preload.h"
 #include "daemon/store.h"
 #include "daemon/title.h"
 #include "db/db.h"
@@ -43,6 +47,9 @@
 /* So often what was used is asked for. */
 #define SEED_TRIES 3
 #define USED_EVERY (60 * CLOCK_S)
+#define PRELOAD_EVERY (3600 * CLOCK_S)
+/* Pairs with the pool: half of its connections are for turns alone. */
+#define COLD_SHARE 2
 
 bool
 parts_behind_pooler(const struct conf *c)
@@ -124,7 +131,8 @@ build_chat(struct parts *p)
 	const struct conf *c = p->process->conf;
 
 	build_models(p);
-	p->catalog = catalog_new(p->db, p->templates, (unsigned)c->cache_hot);
+	p->catalog =
+	    catalog_new(&p->tiers, p->templates, (unsigned)c->cache_hot);
 	build_writer(p);
 	p->app.chat = (struct chat_deps){ .db = p->db,
 		.accounts = p->app.accounts,
@@ -142,6 +150,24 @@ build_chat(struct parts *p)
 }
 
 static void
+build_tiers(struct parts *p)
+{
+	const struct conf *c = p->process->conf;
+	struct err e = { 0 };
+	char dir[256];
+
+	p->tiers = (struct tiers){ .db = p->db,
+		.cold = cold_new((unsigned)c->database_pool / COLD_SHARE,
+		    (int)c->database_wait),
+		.max_stale = c->cache_max_stale * CLOCK_MS };
+	if (p->process->kind == PROC_LISTENER || c->cache_warm == 0)
+		return;
+	snprintf(dir, sizeof(dir), "%s/" PARTS_CACHE, c->run_dir);
+	if (warm_open(dir, (unsigned)c->cache_warm, &p->tiers.warm, &e) != 0)
+		log_event(LOG_WARN, "cache_away", "error", e.text, NULL);
+}
+
+static void
 build_app(struct parts *p)
 {
 	const struct conf *c = p->process->conf;
@@ -149,8 +175,8 @@ build_app(struct parts *p)
 
 	p->app.db = p->db;
 	p->app.templates = p->templates;
-	p->app.accounts = accounts_new(p->db, n);
-	p->app.keys = keys_new(p->db, n);
+	p->app.accounts = accounts_new(&p->tiers, n);
+	p->app.keys = keys_new(&p->tiers, n);
 	p->app.body_max_chat = (size_t)c->body_max_chat;
 	p->app.body_max_admin = (size_t)c->body_max_admin;
 	p->app.message_max = (size_t)c->message_max;
@@ -197,6 +223,7 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 			return -1;
 	}
 	p->db = db_pool_new(db_options(p, &o));
+	build_tiers(p);
 	build_app(p);
 	if (process->kind == PROC_CHAT)
 		build_chat(p);
@@ -344,17 +371,32 @@ flush_used(struct parts *p)
 static void
 refresh_prices(struct parts *p)
 {
-	uint64_t platform = epoch_get(0), general = epoch_general();
 	struct err e = { 0 };
+	uint64_t platform;
 
-	if (platform == p->platform && general == p->general)
+	/* While nobody hears of changes this one looks for them. */
+	(void)proof_hold(p->db, 0, true, p->tiers.max_stale,
+	    clock_mono() + CLOCK_S, NULL);
+	platform = epoch_get(0);
+	if (platform == p->platform)
 		return;
 	if (store_prices(p->db, clock_mono() + 2 * CLOCK_S, &e) != 0) {
 		log_event(LOG_WARN, "prices_not_read", "error", e.text, NULL);
 		return;
 	}
 	p->platform = platform;
-	p->general = general;
+}
+
+static void
+preload(struct parts *p)
+{
+	struct err e = { 0 };
+
+	if (p->preloaded != 0 && clock_mono() - p->preloaded < PRELOAD_EVERY)
+		return;
+	p->preloaded = clock_mono();
+	if (preload_agents(p, &e) != 0)
+		log_event(LOG_WARN, "not_preloaded", "error", e.text, NULL);
 }
 
 void
@@ -363,25 +405,41 @@ parts_refresh(struct parts *p)
 	if (p->process->kind != PROC_CHAT)
 		return;
 	refresh_prices(p);
+	preload(p);
 	flush_used(p);
+}
+
+static void
+tell_warm(struct warm *w)
+{
+	struct warm_stats s;
+
+	if (w == NULL)
+		return;
+	warm_stats(w, &s);
+	for (unsigned i = 0; i < WARM_KINDS; i++) {
+		int64_t oldest = s.kind[i].oldest;
+
+		metric_set(M_CACHE_ENTRIES_WARM + i, s.kind[i].entries);
+		metric_set(M_CACHE_AGE_WARM + i,
+		    oldest != 0 ? (clock_mono() - oldest) / CLOCK_S : 0);
+	}
 }
 
 void
 parts_tell(struct parts *p)
 {
 	struct proc *row = procs_self();
-	struct lru_stats s;
 
 	metric_set(M_THREADS, atomic_load(&row->threads));
 	metric_set(M_THREADS_BUSY, atomic_load(&row->busy));
-	if (p->catalog == NULL)
+	if (p->process->kind == PROC_LISTENER)
 		return;
-	catalog_stats(p->catalog, &s);
-	metric_add(M_SPEC_HITS, (int64_t)(s.hits - p->seen.hits));
-	metric_add(M_SPEC_MISSES, (int64_t)(s.misses - p->seen.misses));
-	metric_add(
-	    M_SPEC_EVICTIONS, (int64_t)(s.evictions - p->seen.evictions));
-	p->seen = s;
+	accounts_tell(p->app.accounts);
+	keys_tell(p->app.keys);
+	if (p->catalog != NULL)
+		catalog_tell(p->catalog);
+	tell_warm(p->tiers.warm);
 }
 
 void
@@ -399,6 +457,8 @@ parts_free(struct parts *p, int64_t deadline)
 		keys_free(p->app.keys);
 	if (p->app.accounts != NULL)
 		accounts_free(p->app.accounts);
+	warm_close(p->tiers.warm);
+	cold_free(p->tiers.cold);
 	if (p->db != NULL)
 		db_pool_free(p->db);
 	templates_free(p->templates);

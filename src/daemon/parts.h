@@ -8,11 +8,14 @@
 
 #include <stdatomic.h>
 
+#include "account/tiers.h"
 #include "api/app.h"
 #include "daemon/pool.h"
 #include "daemon/process.h"
 #include "http/fcgi.h"
-#include "util/lru.h"
+
+/* Of the warm tier, below run_dir. */
+#define PARTS_CACHE "cache"
 
 struct conf;
 
@@ -27,10 +30,10 @@ struct parts {
 	struct net *net;
 	struct llm *llm;
 	struct catalog *catalog;
-	struct lru_stats seen; /* of the catalog, as last told to metrics */
-	int64_t used_flushed;
+	struct tiers tiers;
+	int64_t used_flushed, preloaded;
 	unsigned seed_tries;
-	uint64_t platform, general; /* epochs at which the prices were read */
+	uint64_t platform; /* epoch at which the prices were read */
 	/* Until the schema is known to be the right one, requests are refused.
 	 */
 	atomic_bool open;
@@ -51,7 +54,8 @@ struct pool *parts_pool(
 /* May requests be served?  Checks the schema and reads the prices when that
  * has not been done.  0, or -1: ERR_UNAVAILABLE (again later), else no hope. */
 int parts_open(struct parts *, struct err *e);
-/* Read the prices again if the platform's configuration moved. */
+/* What is due: prices if the platform's configuration moved, use told to the
+ * database, the most used agents read ahead. */
 void parts_refresh(struct parts *);
 /* Gauges and cache counters of this process. */
 void parts_tell(struct parts *);

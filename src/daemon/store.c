@@ -6,6 +6,7 @@
 
 #include "db/db.h"
 #include "llm/price.h"
+#include "util/buf.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
@@ -13,6 +14,11 @@
 static const struct db_stmt prices = { "daemon_prices",
 	"SELECT model, from_us, until_us, input, output, cached, cache_write"
 	" FROM gate.prices()" };
+static const struct db_stmt most_used = { "daemon_most_used",
+	"SELECT account_id, agent_instance_id FROM gate.most_used($1::int)" };
+static const struct db_stmt agent_names = { "daemon_agent_names",
+	"SELECT slug, agent_type, instance_name"
+	" FROM gate.agent_names($1::uuid[], $2::uuid[])" };
 static const struct db_stmt worker_seen = { "daemon_worker_seen",
 	"SELECT gate.worker_seen($1, $2, $3)" };
 static const struct db_stmt worker_gone = { "daemon_worker_gone",
@@ -60,6 +66,53 @@ store_prices(struct db_pool *db, int64_t deadline, struct err *e)
 	}
 	price_set(p, n);
 	mem_free(ctx);
+	return 0;
+}
+
+static void
+add_element(struct buf *b, const char *id)
+{
+	buf_addc(b, b->len == 0 ? '{' : ',');
+	buf_adds(b, id);
+}
+
+/* Two questions: what was used stands in the data plane, its names in the
+ * control plane. */
+int
+store_most_used(struct db_pool *db, int limit, int64_t deadline,
+    const void *ctx, struct store_agent **ret, int *n, struct err *e)
+{
+	struct db_call used = { .stmt = &most_used, .nparams = 1 };
+	struct db_call names = { .stmt = &agent_names, .nparams = 2 };
+	size_t most = (size_t)limit * UUID_TEXT + 2;
+	struct buf accounts, agents;
+	char text[16];
+
+	*n = 0;
+	snprintf(text, sizeof(text), "%d", limit);
+	used.param[0] = text;
+	if (db_run(db, DB_READ_STALE_OK, NULL, &used, 1, deadline, ctx, e) != 0)
+		return -1;
+	if (db_rows(used.result) == 0)
+		return 0;
+	buf_init(&accounts, ctx, most);
+	buf_init(&agents, ctx, most);
+	for (int i = 0; i < db_rows(used.result); i++) {
+		add_element(&accounts, db_text(used.result, i, 0));
+		add_element(&agents, db_text(used.result, i, 1));
+	}
+	buf_addc(&accounts, '}');
+	buf_addc(&agents, '}');
+	names.param[0] = accounts.data;
+	names.param[1] = agents.data;
+	if (db_run(db, DB_CONTROL, NULL, &names, 1, deadline, ctx, e) != 0)
+		return -1;
+	*n = db_rows(names.result);
+	*ret = mem_array(ctx, struct store_agent, (size_t)*n);
+	for (int i = 0; i < *n; i++)
+		(*ret)[i] = (struct store_agent){ db_text(names.result, i, 0),
+			db_text(names.result, i, 1),
+			db_text(names.result, i, 2) };
 	return 0;
 }
 

@@ -12,6 +12,15 @@ struct db_pool;
 /* Read the price table into price_set().  0 or -1 (ERR_UNAVAILABLE ...). */
 int store_prices(struct db_pool *, int64_t deadline, struct err *e);
 
+/* An agent instance by its names. */
+struct store_agent {
+	const char *slug, *type, *name;
+};
+/* The ${limit} active instances with the most turns in the last 24 hours, most
+ * used first; memory below ${ctx}. */
+int store_most_used(struct db_pool *, int limit, int64_t deadline,
+    const void *ctx, struct store_agent **ret, int *n, struct err *e);
+
 /* What the job worker does now and then; *n: rows it concerned. */
 enum store_job {
 	JOB_PARTITIONS, /* make partitions ahead */

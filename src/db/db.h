@@ -82,6 +82,7 @@ int db_run(struct db_pool *, enum db_intent, const struct uuid *account,
 int db_ping(struct db_pool *, int64_t deadline, struct err *e);
 
 int db_rows(const struct db_result *);
+int db_columns(const struct db_result *);
 bool db_null(const struct db_result *, int row, int col);
 /* Text of a field, "" for null; lives as long as the result. */
 const char *db_text(const struct db_result *, int row, int col);

@@ -32,6 +32,12 @@ db_rows(const struct db_result *r)
 	return PQntuples(r->pg);
 }
 
+int
+db_columns(const struct db_result *r)
+{
+	return PQnfields(r->pg);
+}
+
 bool
 db_null(const struct db_result *r, int row, int col)
 {

@@ -26,6 +26,7 @@ struct proc {
 	_Atomic(unsigned) threads, busy;
 	_Atomic(int64_t) full_since; /* clock_mono() when it reached the
 	                                ceiling, 0 below it */
+	_Atomic(uint64_t) changes;   /* the last it saw (shm/change.h) */
 	struct uuid id;              /* the workers row: new at each start */
 	int wake_fd; /* eventfd made by the master: look at your live turns */
 };

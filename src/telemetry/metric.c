@@ -13,7 +13,7 @@
 
 #include "util/banned.h"
 
-enum type { T_counter, T_gauge, T_histogram };
+enum type { T_counter, T_gauge, T_peak, T_histogram };
 
 static const struct {
 	enum type type;
@@ -140,7 +140,7 @@ metric_slot_reaped(unsigned slot)
 	if (slot >= slots_used())
 		return;
 	for (size_t i = 0; i < METRIC_COUNT; i++)
-		if (table[i].type == T_gauge)
+		if (table[i].type == T_gauge || table[i].type == T_peak)
 			atomic_store(&slots[slot].value[i], 0);
 }
 
@@ -182,7 +182,12 @@ metric_sum(enum metric_id id)
 
 	for (unsigned i = 0; i < slots_used(); i++) {
 		if (table[id].type != T_histogram) {
-			sum += get(&slots[i].value[id]);
+			int64_t n = get(&slots[i].value[id]);
+
+			if (table[id].type != T_peak)
+				sum += n;
+			else if (n > sum)
+				sum = n;
 			continue;
 		}
 		for (size_t k = 0; k <= BOUNDS; k++)
@@ -249,13 +254,15 @@ put_route(struct buf *out, unsigned route)
 	put_label(out, "route", name, strlen(name));
 }
 
-static const char *const types[] = { "counter", "gauge", "histogram" };
+/* By enum type, as Prometheus calls them. */
+static const char *const types[] = { "counter", "gauge", "gauge", "histogram" };
 
 static void
 put_head(struct buf *out, const char *name, const char *type, const char *help)
 {
-	buf_adds(out, "# HELP ");
-	buf_adds(out, name);
+	int n = (int)strcspn(name, "{");
+
+	buf_addf(out, "# HELP %.*s", n, name);
 	buf_addc(out, ' ');
 	for (; *help != '\0'; help++) {
 		if (*help == '\\' || *help == '\n')
@@ -263,7 +270,7 @@ put_head(struct buf *out, const char *name, const char *type, const char *help)
 		else
 			buf_addc(out, *help);
 	}
-	buf_addf(out, "\n# TYPE %s %s\n", name, type);
+	buf_addf(out, "\n# TYPE %.*s %s\n", n, name, type);
 }
 
 struct times {
@@ -354,6 +361,16 @@ write_latencies(struct buf *out)
 	}
 }
 
+/* Are these the same but for their labels? */
+static bool
+same_name(size_t a, size_t b)
+{
+	size_t n = strcspn(table[a].name, "{");
+
+	return strncmp(table[a].name, table[b].name, n) == 0 &&
+	       strcspn(table[b].name, "{") == n;
+}
+
 void
 metric_write(struct buf *out)
 {
@@ -362,8 +379,9 @@ metric_write(struct buf *out)
 	for (size_t id = 0; id < METRIC_COUNT; id++) {
 		struct times t = { .count = 0 };
 
-		put_head(
-		    out, table[id].name, types[table[id].type], table[id].help);
+		if (id == 0 || !same_name(id, id - 1))
+			put_head(out, table[id].name, types[table[id].type],
+			    table[id].help);
 		if (table[id].type != T_histogram) {
 			buf_addf(out, "%s %lld\n", table[id].name,
 			    (long long)metric_sum((enum metric_id)id));
@@ -385,6 +403,8 @@ metric_write_doc(FILE *f)
 	      "route |\n",
 	    f);
 	for (size_t id = 0; id < METRIC_COUNT; id++)
-		(void)fprintf(f, "| `%s` | %s | %s |\n", table[id].name,
-		    types[table[id].type], table[id].help);
+		if (id == 0 || !same_name(id, id - 1))
+			(void)fprintf(f, "| `%.*s` | %s | %s |\n",
+			    (int)strcspn(table[id].name, "{"), table[id].name,
+			    types[table[id].type], table[id].help);
 }

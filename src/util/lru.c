@@ -33,6 +33,7 @@ struct entry {
 	struct use use;      /* first: a place is its entry */
 	struct entry *chain; /* next in the bucket */
 	uint64_t hash;
+	int64_t made;
 	void *value;
 	char key[];
 };
@@ -155,6 +156,7 @@ entry_keep(struct lru *c, uint64_t hash, const char *key, void *value)
 	e = mem_zalloc(NULL, sizeof(*e) + n, "lru entry");
 	memcpy(e->key, key, n);
 	e->hash = hash;
+	e->made = clock_mono();
 	e->value = value;
 	e->chain = b->entries;
 	b->entries = e;
@@ -371,6 +373,8 @@ lru_stats(struct lru *c, struct lru_stats *out)
 {
 	(void)pthread_mutex_lock(&c->lock);
 	*out = c->stats;
+	if (c->ring.prev != &c->ring)
+		out->oldest = ((struct entry *)c->ring.prev)->made;
 	(void)pthread_mutex_unlock(&c->lock);
 }
 

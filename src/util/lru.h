@@ -35,6 +35,8 @@ struct lru_ops {
 struct lru_stats {
 	uint64_t hits, misses, evictions, waits;
 	size_t entries;
+	int64_t oldest; /* clock_mono() at which the entry that would go next
+	                   was made; 0 none */
 };
 
 /* ops and its functions must outlive the cache. */

@@ -3,9 +3,12 @@
 
 #include <stdlib.h>
 
+#include "account/tiers.h"
+#include "cache/cold.h"
 #include "db/db.h"
 #include "lib/dbtemp.h"
 #include "shm/epoch.h"
+#include "util/clock.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
@@ -49,6 +52,26 @@ dbfix_away(void)
 	return db_pool_new(&opts);
 }
 
+struct tiers *
+dbfix_tiers(struct db_pool *db)
+{
+	static struct tiers tiers[8];
+
+	for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
+		struct tiers *t = &tiers[i];
+
+		if (t->db == db)
+			return t;
+		if (t->db != NULL)
+			continue;
+		*t = (struct tiers){ .db = db,
+			.cold = cold_new(4, 5000),
+			.max_stale = 3600 * CLOCK_S };
+		return t;
+	}
+	abort();
+}
+
 void
 dbfix_sql(const char *sql)
 {
@@ -69,6 +92,12 @@ dbfix_number(const char *sql)
 
 	mem_free(s);
 	return n;
+}
+
+void
+dbfix_listen(void)
+{
+	epoch_heard(INT64_MAX);
 }
 
 void

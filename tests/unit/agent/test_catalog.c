@@ -49,7 +49,7 @@ misses(struct catalog *c)
 static void
 finds(void **state)
 {
-	struct catalog *c = catalog_new(pool, templates, 10);
+	struct catalog *c = catalog_new(dbfix_tiers(pool), templates, 10);
 	const struct agent_spec *s, *again, *other;
 	struct err e = { 0 };
 
@@ -98,7 +98,7 @@ not_found(void **state)
 		{ "sales", "human_health'--" },
 		{ "", "" },
 	};
-	struct catalog *c = catalog_new(pool, templates, 10);
+	struct catalog *c = catalog_new(dbfix_tiers(pool), templates, 10);
 	const struct agent_spec *s = NULL;
 	char first[240] = "";
 
@@ -121,7 +121,7 @@ not_found(void **state)
 static void
 made_anew(void **state)
 {
-	struct catalog *c = catalog_new(pool, templates, 10);
+	struct catalog *c = catalog_new(dbfix_tiers(pool), templates, 10);
 	const struct agent_spec *s, *old;
 	struct err e = { 0 };
 
@@ -163,7 +163,7 @@ made_anew(void **state)
 static void
 others_stay(void **state)
 {
-	struct catalog *c = catalog_new(pool, templates, 10);
+	struct catalog *c = catalog_new(dbfix_tiers(pool), templates, 10);
 	const struct agent_spec *s, *t;
 	struct err e = { 0 };
 
@@ -185,7 +185,7 @@ others_stay(void **state)
 static void
 unusable(void **state)
 {
-	struct catalog *c = catalog_new(pool, templates, 10);
+	struct catalog *c = catalog_new(dbfix_tiers(pool), templates, 10);
 	const struct agent_spec *s = NULL;
 	struct err e = { 0 };
 
@@ -251,7 +251,7 @@ run_threads(struct catalog *c, int changes)
 static void
 one_flight(void **state)
 {
-	struct catalog *c = catalog_new(pool, templates, 10);
+	struct catalog *c = catalog_new(dbfix_tiers(pool), templates, 10);
 
 	(void)state;
 	run_threads(c, 0);
@@ -262,7 +262,7 @@ one_flight(void **state)
 static void
 changing(void **state)
 {
-	struct catalog *c = catalog_new(pool, templates, 2);
+	struct catalog *c = catalog_new(dbfix_tiers(pool), templates, 2);
 
 	(void)state;
 	run_threads(c, 20);
@@ -284,6 +284,7 @@ setup(void **state)
 	(void)state;
 	json_setup();
 	epoch_map(1024);
+	dbfix_listen();
 	if (crypto_setup(&e) != 0 || templates_load(TEMPLATES_DIR, NULL, ignore,
 					 NULL, &templates, &e) != 0) {
 		print_error("%s\n", e.text);
@@ -306,7 +307,7 @@ setup(void **state)
 	    "'{}', 'active'),"
 	    "('" GLOBEX "', gen_random_uuid(), 'sales', 'foreign', 'F', '{}', "
 	    "'active')");
-	accounts = accounts_new(pool, 10);
+	accounts = accounts_new(dbfix_tiers(pool), 10);
 	if (accounts_by_slug(accounts, "acme", 0, &acme, &e) != 0 ||
 	    accounts_by_slug(accounts, "globex", 0, &globex, &e) != 0)
 		return -1;

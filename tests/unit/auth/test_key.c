@@ -238,7 +238,7 @@ malformed(void **state)
 		" sb_live_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
 		"sb_pub_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG" };
 	struct db_pool *away = dbfix_away();
-	struct keys *ks = keys_new(away, 10);
+	struct keys *ks = keys_new(dbfix_tiers(away), 10);
 	const struct key *k = NULL;
 	struct err e = { 0 };
 
@@ -335,6 +335,7 @@ setup(void **state)
 
 	(void)state;
 	epoch_map(1024);
+	dbfix_listen();
 	if (crypto_setup(&e) != 0)
 		return -1;
 	pool = dbfix_open("sb_chat");
@@ -344,7 +345,7 @@ setup(void **state)
 	    "INSERT INTO control.agent_instances (account_id, id, agent_type, "
 	    "instance_name, display_name) VALUES ('" ACME "', '" AGENT "', "
 	    "'sales', 'one', 'One')");
-	keys = keys_new(pool, 100);
+	keys = keys_new(dbfix_tiers(pool), 100);
 	return 0;
 }
 

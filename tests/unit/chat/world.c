@@ -16,8 +16,10 @@
 #include <cmocka.h>
 
 #include "agent/catalog.h"
+#include "account/tiers.h"
 #include "agent/template.h"
 #include "auth/session_key.h"
+#include "cache/cold.h"
 #include "chat/live.h"
 #include "chat/store.h"
 #include "crypto/hash.h"
@@ -36,6 +38,7 @@
 
 struct world world;
 
+static struct tiers tiers;
 static struct templates *templates;
 #ifndef WORLD_CONCIERGE
 static pthread_mutex_t hearing = PTHREAD_MUTEX_INITIALIZER;
@@ -169,6 +172,7 @@ make_shared(void)
 	id_new(&procs_self()->id);
 	live_map(1, 32);
 	epoch_map(1024);
+	epoch_heard(INT64_MAX);
 	quota_map(1024);
 	metric_attach(shm_map(metric_size(1)), 1);
 	metric_slot(0);
@@ -209,8 +213,11 @@ world_begin(void)
 	db.conninfo = writer.conninfo = world.conninfo;
 	writer.stmts = chat_store_stmts(&writer.nstmts);
 	d->db = db_pool_new(&db);
-	d->accounts = accounts_new(d->db, 16);
-	d->catalog = catalog_new(d->db, templates, 16);
+	tiers = (struct tiers){ .db = d->db,
+		.cold = cold_new(4, 5000),
+		.max_stale = 3600 * CLOCK_S };
+	d->accounts = accounts_new(&tiers, 16);
+	d->catalog = catalog_new(&tiers, templates, 16);
 	d->writer = writer_new(&writer);
 #ifdef WORLD_CONCIERGE
 	static const char *const models[] = { "builtin:concierge", NULL };
@@ -248,6 +255,7 @@ world_end(void)
 	writer_free(d->writer, clock_mono() + 5 * CLOCK_S);
 	catalog_free(d->catalog);
 	accounts_free(d->accounts);
+	cold_free(tiers.cold);
 	db_pool_free(d->db);
 	templates_free(templates);
 	price_set(NULL, 0);
