@@ -8,21 +8,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "util/clock.h"
 #include "util/mem.h"
+#include "util/str.h"
 
 #include "db/conn_priv.h"
 #include "db/migrate_priv.h"
-#include "db/schema_version.h"
 #include "db/session_priv.h"
 
 #include "util/banned.h"
 
 #define CONNECT_S 10
 #define LOCK_S 120
-#define LOCK_MS 2000 /* on a table, then the migration gives up */
+/*
+ * Whoever wants a table waits behind a migration that waits for it, so waiting
+ * and holding together stay within two seconds: the first is cut by the
+ * server and tried again, the second is refused.
+ */
+#define LOCK_MS 1000
+#define LOCK_TRIES 60
+#define HELD_MS 2000
 #define NEEDS "-- needs: "
+#define CONTRACT "-- contract: "
 
 static const char sql_own_tables[] =
     "CREATE SCHEMA IF NOT EXISTS control;"
@@ -31,6 +40,8 @@ static const char sql_own_tables[] =
     "	name text NOT NULL,"
     "	checksum text NOT NULL,"
     "	applied_at timestamptz NOT NULL DEFAULT now());"
+    "ALTER TABLE control.schema_migrations"
+    "	ADD COLUMN IF NOT EXISTS oldest integer;"
     "CREATE TABLE IF NOT EXISTS control.schema_gate ("
     "	name text PRIMARY KEY,"
     "	checksum text NOT NULL,"
@@ -41,8 +52,19 @@ static const char sql_applied[] =
     "SELECT version, name, checksum FROM control.schema_migrations "
     "ORDER BY version";
 static const char sql_record[] =
-    "INSERT INTO control.schema_migrations (version, name, checksum) "
-    "VALUES ($1, $2, $3)";
+    "INSERT INTO control.schema_migrations (version, name, checksum, oldest) "
+    "VALUES ($1, $2, $3, $4)";
+/* Tables of ours that are there, and those of them that this transaction has
+ * locked against everybody. */
+static const char sql_tables[] =
+    "SELECT coalesce(array_agg(c.oid)::text, '{}') FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname IN ('control', 'data') AND c.relkind IN ('r', 'p') "
+    "AND c.relname NOT IN ('schema_migrations', 'schema_gate')";
+static const char sql_held[] =
+    "SELECT string_agg(DISTINCT l.relation::regclass::text, ', ') "
+    "FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.granted "
+    "AND l.mode = 'AccessExclusiveLock' AND l.relation = ANY ($1::oid[])";
 static const char sql_gate_checksum[] =
     "SELECT checksum FROM control.schema_gate WHERE name = $1";
 static const char sql_gate_count[] = "SELECT count(*) FROM control.schema_gate";
@@ -58,18 +80,6 @@ static const char sql_gate_begin[] =
     "GRANT CREATE ON SCHEMA gate TO sb_gate";
 static const char sql_gate_end[] = "SET LOCAL ROLE sb_owner;"
 				   "REVOKE CREATE ON SCHEMA gate FROM sb_gate";
-static const char sql_version[] =
-    "SELECT coalesce(max(version), 0) FROM control.schema_migrations";
-
-struct migration {
-	PGconn *pg;
-	void *ctx;
-	void (*progress)(void *arg, const char *text);
-	void *arg;
-	struct sql_files files, gate;
-	int applied; /* versions in the database */
-};
-
 static void
 tell(const struct migration *m, const char *text)
 {
@@ -101,7 +111,7 @@ check_numbers(const struct sql_files *f, struct err *e)
 
 /* What the database has must be what the first files say. */
 static int
-check_applied(struct migration *m, const PGresult *r, struct err *e)
+compare(struct migration *m, const PGresult *r, struct err *e)
 {
 	const char *name;
 	char *sum = NULL;
@@ -131,6 +141,19 @@ check_applied(struct migration *m, const PGresult *r, struct err *e)
 	return 0;
 }
 
+int
+migrate_check_applied(struct migration *m, struct err *e)
+{
+	PGresult *r;
+	int rc;
+
+	if (session_query(m->pg, sql_applied, 0, NULL, "versions", &r, e) != 0)
+		return -1;
+	rc = compare(m, r, e);
+	PQclear(r);
+	return rc;
+}
+
 /* End the transaction: COMMIT when all went well. */
 static int
 finish(struct migration *m, int rc, const char *what, struct err *e)
@@ -144,37 +167,131 @@ finish(struct migration *m, int rc, const char *what, struct err *e)
 	return -1;
 }
 
+/*
+ * The oldest schema version whose programs go on working with what the file
+ * makes.  0: all; a file that takes something away says so in a line
+ * "-- contract: N".
+ */
+static int
+oldest_of(const struct sql_file *f, int *oldest, struct err *e)
+{
+	const char *line = f->text;
+	char number[12];
+	int64_t n;
+
+	*oldest = 0;
+	while (line != NULL && !str_starts(line, CONTRACT)) {
+		line = strchr(line, '\n');
+		if (line != NULL)
+			line++;
+	}
+	if (line == NULL)
+		return 0;
+	line += sizeof(CONTRACT) - 1;
+	snprintf(
+	    number, sizeof(number), "%.*s", (int)strcspn(line, " \n"), line);
+	if (str_int(number, 1, f->number, &n) != 0)
+		return err_set(e, ERR_INVALID,
+		    "%s: \"-- contract: N\" names the oldest schema version "
+		    "whose programs still work, 1 to %d",
+		    f->name, f->number);
+	*oldest = (int)n;
+	return 0;
+}
+
+static int
+record(struct migration *m, const struct sql_file *f, const char *sum,
+    int oldest, struct err *e)
+{
+	char number[12], least[12];
+	const char *params[] = { number, f->name, sum, least };
+	PGresult *r = NULL;
+	int rc;
+
+	snprintf(number, sizeof(number), "%d", f->number);
+	snprintf(least, sizeof(least), "%d", oldest);
+	rc = session_query(m->pg, sql_record, 4, params, f->name, &r, e);
+	PQclear(rc == 0 ? r : NULL);
+	return rc;
+}
+
+/* Did the transaction that began at ${began} lock a table of ${tables} for
+ * longer than anybody should wait?  A database that was empty has nobody. */
+static int
+check_held(struct migration *m, const struct sql_file *f, const char *tables,
+    int64_t began, struct err *e)
+{
+	char *held = NULL;
+	int64_t ms;
+
+	if (m->applied == 0)
+		return 0;
+	if (session_value(
+		m->pg, sql_held, 1, &tables, f->name, m->ctx, &held, e) != 0)
+		return -1;
+	ms = (clock_mono() - began) / CLOCK_MS;
+	if (held[0] == '\0' || ms <= HELD_MS)
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+	    "%s locked %s for %lld ms, %d are allowed; nothing of it was kept: "
+	    "change tables in one file, rows in another",
+	    f->name, held, (long long)ms, HELD_MS);
+}
+
+static int
+apply_once(struct migration *m, const struct sql_file *f, const char *sum,
+    int oldest, struct err *e)
+{
+	int64_t began;
+	char *tables = NULL;
+	int rc;
+
+	if (session_value(
+		m->pg, sql_tables, 0, NULL, f->name, m->ctx, &tables, e) != 0 ||
+	    session_exec(m->pg, sql_begin, f->name, e) != 0)
+		return -1;
+	began = clock_mono();
+	rc = session_exec(m->pg, f->text, f->name, e);
+	if (rc == 0 && PQtransactionStatus(m->pg) == PQTRANS_INTRANS)
+		rc = record(m, f, sum, oldest, e);
+	if (rc == 0 && PQtransactionStatus(m->pg) == PQTRANS_INTRANS)
+		rc = check_held(m, f, tables, began, e);
+	return finish(m, rc, f->name, e);
+}
+
+/* Is it worth another try?  Says so and waits a moment. */
+static bool
+again(struct migration *m, const char *what, int tries, const struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = 300 * 1000 * 1000 };
+
+	if (e->code != ERR_TIMEOUT || tries >= LOCK_TRIES)
+		return false;
+	if (tries == 1)
+		tell(m, mem_printf(m->ctx,
+			    "%s waits for a table that is in use", what));
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+	return true;
+}
+
 static int
 apply(struct migration *m, const struct sql_file *f, struct err *e)
 {
-	const char *params[3];
-	char number[12], *sum = NULL;
-	int rc;
+	int oldest, tries = 1;
+	char *sum = NULL;
 
-	if (checksum(m, f->text, &sum, e) != 0 ||
-	    session_exec(m->pg, sql_begin, f->name, e) != 0)
+	if (checksum(m, f->text, &sum, e) != 0 || oldest_of(f, &oldest, e) != 0)
 		return -1;
-	rc = session_exec(m->pg, f->text, f->name, e);
-	if (rc == 0 && PQtransactionStatus(m->pg) == PQTRANS_INTRANS) {
-		PGresult *r = NULL;
-
-		snprintf(number, sizeof(number), "%d", f->number);
-		params[0] = number;
-		params[1] = f->name;
-		params[2] = sum;
-		rc =
-		    session_query(m->pg, sql_record, 3, params, f->name, &r, e);
-		PQclear(rc == 0 ? r : NULL);
-	}
-	if (finish(m, rc, f->name, e) != 0)
-		return -1;
+	while (apply_once(m, f, sum, oldest, e) != 0)
+		if (!again(m, f->name, tries++, e))
+			return -1;
 	tell(m, mem_printf(m->ctx, "%s applied", f->name));
 	return 0;
 }
 
 /* Has a file of sql/gate changed, come or gone? */
-static int
-gate_changed(struct migration *m, bool *changed, struct err *e)
+int
+migrate_gate_changed(struct migration *m, bool *changed, struct err *e)
 {
 	const char *name;
 	char *sum = NULL, *had = NULL;
@@ -244,7 +361,7 @@ replace_gate_file(struct migration *m, const struct sql_file *f, struct err *e)
 }
 
 static int
-replace_gate(struct migration *m, struct err *e)
+replace_gate_once(struct migration *m, struct err *e)
 {
 	size_t i;
 	int rc;
@@ -261,8 +378,17 @@ replace_gate(struct migration *m, struct err *e)
 		rc = replace_gate_file(m, &m->gate.file[i], e);
 	if (rc == 0)
 		rc = session_exec(m->pg, sql_gate_end, "gate", e);
-	if (finish(m, rc, "gate", e) != 0)
-		return -1;
+	return finish(m, rc, "gate", e);
+}
+
+static int
+replace_gate(struct migration *m, struct err *e)
+{
+	int tries = 1;
+
+	while (replace_gate_once(m, e) != 0)
+		if (!again(m, "gate", tries++, e))
+			return -1;
 	tell(m, mem_printf(
 		    m->ctx, "gate functions replaced (%zu files)", m->gate.n));
 	return 0;
@@ -272,16 +398,10 @@ static int
 migrate_locked(struct migration *m, struct migrate_report *out, struct err *e)
 {
 	bool changed = false;
-	PGresult *r;
 	size_t i;
-	int rc;
 
 	if (session_exec(m->pg, sql_own_tables, "schema control", e) != 0 ||
-	    session_query(m->pg, sql_applied, 0, NULL, "versions", &r, e) != 0)
-		return -1;
-	rc = check_applied(m, r, e);
-	PQclear(r);
-	if (rc != 0)
+	    migrate_check_applied(m, e) != 0)
 		return -1;
 	for (i = (size_t)m->applied; i < m->files.n; i++) {
 		if (apply(m, &m->files.file[i], e) != 0)
@@ -289,9 +409,34 @@ migrate_locked(struct migration *m, struct migrate_report *out, struct err *e)
 		out->applied++;
 	}
 	out->version = (int)m->files.n;
-	if (gate_changed(m, &changed, e) != 0)
+	if (migrate_gate_changed(m, &changed, e) != 0)
 		return -1;
 	return changed ? replace_gate(m, e) : 0;
+}
+
+int
+migrate_open(
+    struct migration *m, const char *conninfo, const char *dir, struct err *e)
+{
+	struct conn_opts opts = {
+		.conninfo = conninfo, .user = "sb_owner", .lock_ms = LOCK_MS
+	};
+
+	m->ctx = mem_root("migrate");
+	if (sql_files_read(dir, 4, true, m->ctx, &m->files, e) != 0 ||
+	    sql_files_read(mem_printf(m->ctx, "%s/gate", dir), 2, false, m->ctx,
+		&m->gate, e) != 0 ||
+	    check_numbers(&m->files, e) != 0)
+		return -1;
+	m->pg = conn_connect(&opts, clock_mono() + CONNECT_S * CLOCK_S, e);
+	return m->pg != NULL ? 0 : -1;
+}
+
+void
+migrate_close(struct migration *m)
+{
+	PQfinish(m->pg);
+	mem_free(m->ctx);
 }
 
 int
@@ -299,70 +444,16 @@ migrate_run(const char *conninfo, const char *dir,
     void (*progress)(void *arg, const char *text), void *arg,
     struct migrate_report *out, struct err *e)
 {
-	struct conn_opts opts = {
-		.conninfo = conninfo, .user = "sb_owner", .lock_ms = LOCK_MS
-	};
 	struct migration m = { .progress = progress, .arg = arg };
 	struct migrate_report report = { 0 };
-	int rc;
+	int rc = migrate_open(&m, conninfo, dir, e);
 
-	m.ctx = mem_root("migrate");
-	rc = sql_files_read(dir, 4, true, m.ctx, &m.files, e);
-	if (rc == 0)
-		rc = sql_files_read(mem_printf(m.ctx, "%s/gate", dir), 2, false,
-		    m.ctx, &m.gate, e);
-	if (rc == 0)
-		rc = check_numbers(&m.files, e);
-	if (rc == 0) {
-		m.pg =
-		    conn_connect(&opts, clock_mono() + CONNECT_S * CLOCK_S, e);
-		rc = m.pg == NULL ? -1 : 0;
-	}
 	if (rc == 0)
 		rc = session_lock(m.pg, "switchboard migrate", LOCK_S, e);
 	if (rc == 0)
 		rc = migrate_locked(&m, &report, e);
-	PQfinish(m.pg);
-	mem_free(m.ctx);
+	migrate_close(&m);
 	if (rc == 0)
 		*out = report;
-	return rc;
-}
-
-int
-migrate_check(const char *conninfo, const char *user, struct err *e)
-{
-	struct conn_opts opts = { .conninfo = conninfo, .user = user };
-	PGconn *pg;
-	char *text = NULL;
-	void *tmp;
-	int rc, version;
-
-	pg = conn_connect(&opts, clock_mono() + CONNECT_S * CLOCK_S, e);
-	if (pg == NULL)
-		return -1;
-	tmp = mem_root("migrate check");
-	rc = session_value(
-	    pg, sql_version, 0, NULL, "schema version", tmp, &text, e);
-	if (rc != 0) {
-		err_prefix(e,
-		    "the database is not ready for %s: run "
-		    "`switchboard migrate`",
-		    user);
-	} else {
-		version = (int)strtol(text, NULL, 10);
-		if (version < SB_SCHEMA_VERSION)
-			rc = err_set(e, ERR_CONFLICT,
-			    "the database has schema version %d, this program "
-			    "needs %d: run `switchboard migrate`",
-			    version, SB_SCHEMA_VERSION);
-		else if (version > SB_SCHEMA_VERSION)
-			rc = err_set(e, ERR_CONFLICT,
-			    "the database has schema version %d, this program "
-			    "knows only %d: install the newer program",
-			    version, SB_SCHEMA_VERSION);
-	}
-	PQfinish(pg);
-	mem_free(tmp);
 	return rc;
 }

@@ -47,6 +47,9 @@ say(PGconn *pg, const PGresult *r, const char *sql, const char *what,
 		state = "lost";
 		code = ERR_UNAVAILABLE;
 	}
+	/* A table in use, or two that wait for each other: try again. */
+	if (strcmp(state, "55P03") == 0 || strcmp(state, "40P01") == 0)
+		code = ERR_TIMEOUT;
 	if (line > 0)
 		return err_set(
 		    e, code, "%s: line %d: %s (%s)", what, line, text, state);
