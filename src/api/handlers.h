@@ -21,6 +21,8 @@ struct http_resp;
 API_HANDLER(api_chat);   /* chat.c: POST .../chat/{type}/{name} */
 API_HANDLER(api_stream); /* chat.c: POST .../agents/{type}/{name}/stream */
 
+API_HANDLER(api_probe); /* probe.c: for switchboard doctor */
+
 API_HANDLER(api_turn_get);  /* sessions.c: GET .../turns/{turn_id} */
 API_HANDLER(api_turn_stop); /* sessions.c: DELETE of the same */
 API_HANDLER(api_messages);  /* sessions.c: GET .../sessions/{}/messages */

@@ -12,6 +12,7 @@
 #include "agent/catalog.h"
 #include "agent/template.h"
 #include "auth/key.h"
+#include "auth/probe.h"
 #include "auth/session_key.h"
 #include "cache/cold.h"
 #include "chat/live.h"
@@ -217,7 +218,8 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 	if (fcgi_setup() != 0)
 		return err_set(e, ERR_INTERNAL, "libfcgi does not start");
 	if (process->kind != PROC_LISTENER) {
-		if (session_key_setup(process->conf->master_key_file, e) != 0)
+		if (session_key_setup(process->conf->master_key_file, e) != 0 ||
+		    probe_setup(process->conf->master_key_file, e) != 0)
 			return -1;
 		if (keep_templates(process->conf, &p->templates, e) != 0)
 			return -1;

@@ -202,6 +202,7 @@ const struct llm_provider llm_anthropic = {
 	.opt_base = offsetof(struct llm_opts, anthropic_base),
 	.base = "https://api.anthropic.com",
 	.path = "/v1/messages",
+	.models_path = "/v1/models",
 	.headers = anthropic_headers,
 	.body = anthropic_body,
 	.event = anthropic_event,

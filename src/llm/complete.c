@@ -110,8 +110,8 @@ llm_free(struct llm *l)
 	mem_free(l);
 }
 
-static const struct llm_access *
-access_of(const struct llm *l, const struct llm_provider *p)
+const struct llm_access *
+llm_access_of(const struct llm *l, const struct llm_provider *p)
 {
 	for (size_t i = 0; i < PROVIDERS; i++)
 		if (providers[i] == p)
@@ -122,7 +122,7 @@ access_of(const struct llm *l, const struct llm_provider *p)
 static bool
 usable(const struct llm *l, const struct llm_provider *p)
 {
-	const struct llm_access *a = access_of(l, p);
+	const struct llm_access *a = llm_access_of(l, p);
 
 	if (!p->base)
 		return true; /* needs nobody */
@@ -319,7 +319,7 @@ ask_network(struct llm *l, struct ask *a, const struct llm_request *rq,
     const char *name, struct err *e)
 {
 	const struct llm_provider *p = a->s.provider;
-	const struct llm_access *access = access_of(l, p);
+	const struct llm_access *access = llm_access_of(l, p);
 	const void *tmp = a->s.tmp;
 	struct llm_headers *h = mem_new(tmp, struct llm_headers);
 	struct llm_sink *sink = a->s.sink;

@@ -122,6 +122,25 @@ struct llm_opts {
 struct llm *llm_new(struct net *, const struct llm_opts *);
 void llm_free(struct llm *);
 
+/* A provider as llm_probe() found it; base and names are static or the
+ * struct llm's. */
+struct llm_probe {
+	const char *provider; /* "openai" */
+	const char *key_env;  /* NULL: it needs no key */
+	const char *base;     /* NULL: not of the network */
+	bool key, asked;      /* is there a key; was it asked */
+	int status;           /* its HTTP status, 0 none */
+	int64_t took;         /* ns */
+};
+
+/*
+ * Ask provider ${i} (from 0) for its list of models, if this process could use
+ * it.  1 with *out; 0: there are no more; -1 with e and *out: it did not
+ * answer.
+ */
+int llm_probe(struct llm *, struct net *, int i, int64_t deadline,
+    struct llm_probe *out, struct err *e);
+
 /* Can this process call ${model} (provider known, key there)? */
 bool llm_usable(struct llm *, const char *model);
 /* Is the name well-formed with a provider we know? */

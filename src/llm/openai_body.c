@@ -151,6 +151,7 @@ const struct llm_provider llm_openai = {
 	.base = "https://api.openai.com/v1",
 	.key_optional = true,
 	.path = "/chat/completions",
+	.models_path = "/models",
 	.headers = openai_headers,
 	.body = openai_body,
 	.event = openai_event,

@@ -38,9 +38,10 @@ struct llm_provider {
 	const char *key_env; /* what a missing key is called; NULL: none */
 	/* Where struct llm_opts holds what the operator set (offsetof). */
 	size_t opt_key, opt_base;
-	const char *base;  /* the vendor's address */
-	bool key_optional; /* where the operator set an address */
-	const char *path;  /* below the base */
+	const char *base;        /* the vendor's address */
+	bool key_optional;       /* where the operator set an address */
+	const char *path;        /* below the base */
+	const char *models_path; /* lists the models, by GET */
 
 	/* Authentication and what else the format wants. */
 	int (*headers)(const struct llm_access *, struct llm_headers *);
@@ -63,6 +64,10 @@ extern const struct llm_provider llm_openai, llm_anthropic, llm_builtin;
 
 #define PROVIDERS 3
 extern const struct llm_provider *const providers[PROVIDERS];
+
+/* How ${l} reaches a provider; NULL: it is none of the network's. */
+const struct llm_access *llm_access_of(
+    const struct llm *l, const struct llm_provider *);
 
 /* The provider of "provider:name" and where the name begins; NULL: none of
  * ours, or not well-formed. */
