@@ -161,6 +161,13 @@ static const struct opt demo_history_opts[] = {
 	{ 0 },
 };
 
+static const struct opt doctor_opts[] = {
+	{ "url", "URL", "the address that visitors use, to look at it too", 0 },
+	{ "sql", "DIR",
+	    "folder of the numbered SQL files; default: the installed one", 0 },
+	{ 0 },
+};
+
 const struct verb verbs[] = {
 	{ "init", "", 0, 0,
 	    "make the database, its roles and schema, the configuration "
@@ -274,8 +281,15 @@ const struct verb verbs[] = {
 	    "metadata {\"demo\": true} and model demo:invented. A day that has "
 	    "been written is not written again.",
 	    demo_history_opts, false, verb_demo_history },
-	{ "doctor", "", 0, 0, "check each part of the installation", NULL, NULL,
-	    false, verb_doctor },
+	{ "doctor", "", 0, 0,
+	    "look at each part of the installation and say what to do",
+	    "Each line is ok, warn or fail; it fails when one of them does. "
+	    "With --url it asks the web server for a paced stream and "
+	    "measures whether events pass at once. Model providers whose key "
+	    "stands in the environment, or in provider.env beside the "
+	    "configuration, are asked for their list of models. Nothing is "
+	    "changed. Run it as the server's user.",
+	    doctor_opts, false, verb_doctor },
 	{ "docs", "PAGE", 1, 1,
 	    "print a page that is made from the program's own tables",
 	    "PAGE is verbs or conf (manual pages), routes, permissions or "
