@@ -6,6 +6,7 @@
  */
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -123,6 +124,8 @@ init_schema(struct init *in, struct migrate_report *report, struct err *e)
 	const char *dir = cli_opt(in->c, "sql");
 	const struct conf *conf;
 
+	/* The superuser's: it would go before the roles' own passwords. */
+	unsetenv("PGPASSWORD");
 	in->c->conf_file = in->conf;
 	if (cli_conf(in->c, &conf, e) != 0)
 		return -1;
@@ -133,7 +136,8 @@ init_schema(struct init *in, struct migrate_report *report, struct err *e)
 		    ? dir
 		    : mem_printf(in->c->ctx, "%s/sql", files_data(in->c->ctx)),
 		progress, in->c, report, e) != 0)
-		return err_prefix(e, "roles and files are made, the schema");
+		return err_prefix(
+		    e, "roles and files are made, but not the schema");
 	return 0;
 }
 

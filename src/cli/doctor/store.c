@@ -82,7 +82,7 @@ static const struct db_stmt rows_sql = { "doctor_rows",
 	"  'security_invoker=on'], false)" };
 
 static const struct db_stmt partitions_sql = { "doctor_partitions",
-	"SELECT format('%s has no partition for %s', c.relname,"
+	"SELECT concat(c.relname, ' has no partition for ',"
 	"  to_char(at AT TIME ZONE 'UTC', 'YYYY-MM'))"
 	" FROM pg_partitioned_table t JOIN pg_class c ON c.oid = t.partrelid"
 	" CROSS JOIN unnest(ARRAY[now(), now() + interval '1 month']) AS at"
