@@ -11,7 +11,6 @@
 #include "daemon/conns.h"
 #include "shm/procs.h"
 #include "telemetry/log.h"
-#include "telemetry/metric.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
@@ -167,6 +166,25 @@ conn_serve(struct pool *p, void *state, int fd,
 	}
 }
 
+/*
+ * Serve ${fd}, and at the ceiling what waits already: a process is full as long
+ * as its threads go from one request to the next, however often one of them is
+ * between two.  Returns what the last wait said, or CONNS_AGAIN.
+ */
+static int
+thread_serve(struct pool *p, void *state, int fd)
+{
+	thread_busy(p);
+	do {
+		conn_serve(p, state, fd, p->o.serve);
+		fd = atomic_load(&p->o.row->full_since) != 0
+		         ? conns_next(p->conns, 0)
+		         : CONNS_AGAIN;
+	} while (fd >= 0);
+	thread_unbusy(p);
+	return fd == CONNS_TIMEOUT ? CONNS_AGAIN : fd;
+}
+
 static void *
 thread_main(void *arg)
 {
@@ -176,16 +194,13 @@ thread_main(void *arg)
 
 	for (;;) {
 		fd = conns_next(p->conns, p->o.idle_ms);
-		if (fd >= 0) {
-			thread_busy(p);
-			conn_serve(p, state, fd, p->o.serve);
-			thread_unbusy(p);
-		} else if (fd == CONNS_REST) {
+		if (fd >= 0)
+			fd = thread_serve(p, state, fd);
+		if (fd == CONNS_REST)
 			pthread_cond_signal(&p->reserve_cv);
-		} else if (fd == CONNS_STOP || fd == CONNS_TIMEOUT) {
-			if (thread_resigns(p, fd == CONNS_STOP))
-				break;
-		}
+		if ((fd == CONNS_STOP || fd == CONNS_TIMEOUT) &&
+		    thread_resigns(p, fd == CONNS_STOP))
+			break;
 	}
 	p->o.state_free(p->o.arg, state);
 	pthread_mutex_lock(&p->mu);
@@ -218,7 +233,6 @@ reserve_shed(struct pool *p, void *state, int64_t full)
 			continue;
 		if (fd < 0)
 			return;
-		metric_add(M_SHED, 1);
 		conn_serve(p, state, fd, p->o.shed);
 		full = atomic_load(&p->o.row->full_since);
 		if (full == 0)

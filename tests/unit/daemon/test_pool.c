@@ -1,6 +1,7 @@
 /*
  * The wait and the threads, with a protocol of eight bytes in place of FastCGI:
- * "echo...." is answered at once, "block..." when the gate opens.  A client
+ * "echo...." is answered at once, "nap....." in ten milliseconds, "block..."
+ * when the gate opens.  A client
  * behaves as a web server does: it keeps its connections, and one that is
  * closed under it while it sends a request is a lost request.
  */
@@ -62,6 +63,8 @@ answer(int fd, const char *text)
 		close(fd);
 		return -1;
 	}
+	if (memcmp(m, "nap", 3) == 0 && strcmp(text, "served..") == 0)
+		poll(NULL, 0, 10);
 	if (memcmp(m, "block", 5) == 0 && strcmp(text, "served..") == 0) {
 		atomic_fetch_add(&blocked, 1);
 		pthread_mutex_lock(&gate_mu);
@@ -323,6 +326,46 @@ test_reserve_answers_when_all_are_full(void **state)
 	end(p);
 }
 
+/* Threads that go from one request to the next leave no gap in which the
+ * process would not be full: who waits is refused, and the threads stay busy.
+ */
+static void
+test_overload_is_refused(void **state)
+{
+	struct pool *p = start(2, 1, 60000);
+	int fd[12], i, served = 0, refused = 0;
+	int64_t began, until = clock_mono() + CLOCK_S;
+
+	(void)state;
+	atomic_store(&everyone_full, true);
+	for (i = 0; i < 12; i++) {
+		assert_true((fd[i] = dial()) >= 0);
+		assert_int_equal(ask(fd[i], "nap....."), 0);
+	}
+	for (i = 0; clock_mono() < until; i = (i + 1) % 12) {
+		char r = reply(fd[i], 0);
+
+		assert_true(r == 's' || r == 'r' || r == '-');
+		served += r == 's';
+		refused += r == 'r';
+		if (r == '-')
+			poll(NULL, 0, 1);
+		else
+			assert_int_equal(ask(fd[i], "nap....."), 0);
+	}
+	/* A thread serves 100 a second where nothing else runs. */
+	assert_true(served >= 30);
+	assert_true(refused >= 30);
+	began = clock_mono();
+	for (i = 0; i < 12; i++)
+		assert_int_not_equal(reply(fd[i], 5000), '-');
+	assert_true(clock_mono() - began < CLOCK_S);
+	atomic_store(&everyone_full, false);
+	for (i = 0; i < 12; i++)
+		close(fd[i]);
+	end(p);
+}
+
 static void
 test_leave_serves_what_is_connected(void **state)
 {
@@ -564,6 +607,7 @@ main(void)
 		cmocka_unit_test(test_idle_connections_hold_no_thread),
 		cmocka_unit_test(test_threads_come_and_go),
 		cmocka_unit_test(test_reserve_answers_when_all_are_full),
+		cmocka_unit_test(test_overload_is_refused),
 		cmocka_unit_test(test_leave_serves_what_is_connected),
 		cmocka_unit_test(test_drain_finishes_what_runs),
 		cmocka_unit_test(test_generations_lose_nothing),
