@@ -233,11 +233,13 @@ redact_pair(const char *s, size_t n, size_t at, struct redact_found *f)
 	while (i < n && i - at < NAME_MOST &&
 	       (redact_is_word(s[i]) || s[i] == '-'))
 		i++;
-	if (i == at ||
-	    !(secret_name(s + at, i - at) || last_word(s + at, i - at, "pass")))
+	if (i == at)
 		return false;
+	/* Most words stand before no value, which is told sooner than what
+	 * they mean. */
 	value = separator_end(s, n, i);
-	if (value == 0 || value >= n)
+	if (value == 0 || value >= n ||
+	    !(secret_name(s + at, i - at) || last_word(s + at, i - at, "pass")))
 		return false;
 	line = contains(s + at, i - at, "authorization") ||
 	       contains(s + at, i - at, "cookie");
@@ -279,10 +281,12 @@ redact_token(const char *s, size_t n, size_t at, struct redact_found *f)
 		{ "SCRAM-SHA-256$", 16 } };
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		size_t len = strlen(starts[i].start), end;
+		size_t len, end;
 
-		if (starts[i].start[0] != s[at] ||
-		    n - at < len + starts[i].least ||
+		if (starts[i].start[0] != s[at])
+			continue;
+		len = strlen(starts[i].start);
+		if (n - at < len + starts[i].least ||
 		    memcmp(s + at, starts[i].start, len) != 0)
 			continue;
 		end = at + len;
