@@ -4,6 +4,7 @@
  */
 #include "agent/lookup.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -160,19 +161,32 @@ declare(const struct tool *t)
 	    "additionalProperties", 0);
 }
 
-json_t *
+/* A list for each choice of tools: they are few and never change. */
+static json_t *lists[1 << NTOOLS];
+static pthread_once_t lists_once = PTHREAD_ONCE_INIT;
+
+static void
+make_lists(void)
+{
+	for (size_t choice = 1; choice < 1 << NTOOLS; choice++) {
+		lists[choice] = json_array();
+		for (size_t i = 0; i < NTOOLS; i++)
+			if (choice & (size_t)1 << i)
+				json_array_append_new(
+				    lists[choice], declare(&tools[i]));
+	}
+}
+
+const json_t *
 lookup_declare(const struct agent_spec *spec)
 {
-	json_t *list = NULL;
+	size_t choice = 0;
 
-	for (size_t i = 0; i < NTOOLS; i++) {
-		if (!offered(spec, tools[i].name))
-			continue;
-		if (!list)
-			list = json_array();
-		json_array_append_new(list, declare(&tools[i]));
-	}
-	return list;
+	pthread_once(&lists_once, make_lists);
+	for (size_t i = 0; i < NTOOLS; i++)
+		if (offered(spec, tools[i].name))
+			choice |= (size_t)1 << i;
+	return lists[choice];
 }
 
 /* The tool's own limit: max_results of its settings. */

@@ -39,8 +39,8 @@ int lookup_message(struct lookup *, const struct llm_message *history,
 /* Is there a search tool of this name for the model? */
 bool lookup_offers(const struct agent_spec *, const char *tool);
 /* [{name, description, parameters}] of the search tools this agent offers;
- * new reference, NULL when there are none. */
-json_t *lookup_declare(const struct agent_spec *);
+ * made once and never changed; NULL when there are none. */
+const json_t *lookup_declare(const struct agent_spec *);
 
 /*
  * Run a call of a tool that lookup_offers(): ${arguments} is what the model

@@ -31,7 +31,7 @@ struct run {
 	struct agent_answer *out;
 	struct lookup lookup;
 	const char *instructions; /* system content, of all rounds */
-	json_t *tools;
+	const json_t *tools;
 	struct llm_message *messages; /* the whole talk so far */
 	int nmessages, room;
 	bool parted;   /* the next text begins a new paragraph */
@@ -312,6 +312,5 @@ agent_run(const struct agent_deps *deps, const struct agent_ask *ask,
 		out->citations = prompt_citations(
 		    out->reply.text.data, r->lookup.passages, r->lookup.n);
 	}
-	json_decref(r->tools);
 	return rc;
 }
