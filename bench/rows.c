@@ -30,7 +30,7 @@
 #define EPOCH_2000_US INT64_C(946684800000000)
 #define ARRAY_MAX ((size_t)64 << 20)
 
-/* The columns by what stands in them. */
+/* The columns by what stands in them; what was added behind is null. */
 enum what {
 	END,
 	ACCOUNT,
@@ -241,7 +241,7 @@ put_array(struct writer_side *w, struct buf *b, const struct column *c,
 {
 	buf_clear(b);
 	put32(b, 1); /* dimensions */
-	put32(b, c->what == NOTHING);
+	put32(b, c->what == NOTHING || c->what == END);
 	put32(b, oids[type].element);
 	put32(b, (uint32_t)n);
 	put32(b, 1); /* counted from */
@@ -256,11 +256,14 @@ send_rows(struct writer_side *w, size_t p, int64_t now)
 	const char *value[WRITER_COLS];
 	int length[WRITER_COLS], format[WRITER_COLS];
 
+	const struct column *column = plans[p].columns;
+
 	for (int c = 0; c < s->ncols; c++) {
 		struct buf *b = &w->col[p][c];
 
-		put_array(w, b, &plans[p].columns[c], s->col[c],
+		put_array(w, b, column, s->col[c],
 		    plans[p].once ? 1 : batch_rows, now);
+		column += column->what != END;
 		if (buf_failed(b))
 			stop(s->name, "the batch is too large");
 		value[c] = b->data;
@@ -337,7 +340,7 @@ prepare(struct writer_side *w)
 
 		while (plans[p].columns[c].what != END)
 			c++;
-		if (c != s->ncols)
+		if (c > s->ncols)
 			stop(s->name, "its columns are no longer those here");
 		for (c = 0; c < s->ncols; c++)
 			types[c] = oids[s->col[c]].array;

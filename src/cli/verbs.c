@@ -168,6 +168,19 @@ static const struct opt doctor_opts[] = {
 	{ 0 },
 };
 
+static const struct opt demo_scale_opts[] = {
+	{ "accounts", "N", "how many accounts; default: 10000", 0 },
+	{ "agents", "N", "agents of each; default: 5", 0 },
+	{ "model", "MODEL",
+	    "the model they all name; default: their templates' own", 0 },
+	{ "keys", "FILE",
+	    "make a new API key for each account and write FILE (mode 0600), "
+	    "a line \"SLUG KEY\" each",
+	    0 },
+	{ "remove", NULL, "remove all such accounts with all they have", 0 },
+	{ 0 },
+};
+
 const struct verb verbs[] = {
 	{ "init", "", 0, 0,
 	    "make the database, its roles and schema, the configuration "
@@ -281,6 +294,12 @@ const struct verb verbs[] = {
 	    "metadata {\"demo\": true} and model demo:invented. A day that has "
 	    "been written is not written again.",
 	    demo_history_opts, false, verb_demo_history },
+	{ "demo scale", "", 0, 0,
+	    "load many accounts with a few agents each, for measuring",
+	    "Slugs are scale-00001 and on, agents sales/scale_1, "
+	    "research/scale_2, rag/scale_3, digital_expert/scale_4 and again; "
+	    "no limits hold for them. A second run adds what is missing.",
+	    demo_scale_opts, false, verb_demo_scale },
 	{ "doctor", "", 0, 0,
 	    "look at each part of the installation and say what to do",
 	    "Each line is ok, warn or fail; it fails when one of them does. "
