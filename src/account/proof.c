@@ -17,8 +17,8 @@
 #define PAUSE_NS CLOCK_S
 
 static int
-read_epochs(struct db_pool *db, const char *slots, int64_t deadline,
-    struct err *e)
+read_epochs(
+    struct db_pool *db, const char *slots, int64_t deadline, struct err *e)
 {
 	struct db_call call = {
 		.stmt = &account_store_epochs, .param = { slots }, .nparams = 1
@@ -72,15 +72,14 @@ ask(struct db_pool *db, uint32_t slot, int64_t now, int64_t deadline,
 static int64_t
 known(uint32_t slot, bool platform)
 {
-	int64_t its = epoch_known(slot),
-		all = platform ? epoch_known(0) : its;
+	int64_t its = epoch_known(slot), all = platform ? epoch_known(0) : its;
 
 	return its < all ? its : all;
 }
 
 int
-proof_hold(struct db_pool *db, uint32_t slot, bool platform,
-    int64_t max_stale, int64_t deadline, struct err *e)
+proof_hold(struct db_pool *db, uint32_t slot, bool platform, int64_t max_stale,
+    int64_t deadline, struct err *e)
 {
 	int64_t now = clock_mono();
 	struct err why = { 0 };

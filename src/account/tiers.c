@@ -105,9 +105,8 @@ keep(struct warm *warm, const struct tier_ops *o, const char *key,
 		.key = key,
 		.slot = (uint32_t)row_int(r, o->slot),
 		.epoch = (uint64_t)row_int(r, o->epoch),
-		.platform = o->platform < 0
-		                ? 0
-		                : (uint64_t)row_int(r, o->platform),
+		.platform =
+		    o->platform < 0 ? 0 : (uint64_t)row_int(r, o->platform),
 		.row = r };
 
 	warm_put(warm, &en);
@@ -150,8 +149,8 @@ tier_new(const struct tiers *tiers, const struct tier_ops *ops, unsigned hot,
 
 	t->tiers = tiers;
 	t->ops = ops;
-	t->lru_ops = (struct lru_ops){ ops->ref, ops->unref, ops->fresh,
-		value_make };
+	t->lru_ops =
+	    (struct lru_ops){ ops->ref, ops->unref, ops->fresh, value_make };
 	t->lru = lru_new(hot, &t->lru_ops);
 	t->absent = absent_new(absent);
 	return t;

@@ -188,8 +188,7 @@ catalog_get(struct catalog *c, const struct account *account, const char *type,
 	id_format(&account->id, w.account_text);
 	snprintf(key, sizeof(key), "%s/%s/%s", w.account_text, type, name);
 	t = templates_find(c->templates, type);
-	snprintf(
-	    warm, sizeof(warm), "%s/%s", key, t != NULL ? t->hash : "");
+	snprintf(warm, sizeof(warm), "%s/%s", key, t != NULL ? t->hash : "");
 	if (tier_get(c->tier, key, warm, &w, deadline, &value, e) != 0)
 		return -1;
 	*ret = value;

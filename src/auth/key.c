@@ -96,7 +96,8 @@ value_make(void *arg, const struct row *r, void **ret, struct err *e)
 
 	atomic_init(&c->refs, 1);
 	k->kind = kind;
-	if (row_uuid(r, 0, &k->id) != 0 || row_uuid(r, 1, &k->account_id) != 0 ||
+	if (row_uuid(r, 0, &k->id) != 0 ||
+	    row_uuid(r, 1, &k->account_id) != 0 ||
 	    role_parse(row_text(r, 3), &k->role) != 0 ||
 	    (kind == KEY_API && !role_for_key(k->role)) ||
 	    (!row_null(r, 5) && row_uuid(r, 5, &k->agent_id) != 0)) {
@@ -119,8 +120,8 @@ ask(void *arg, const char *name, struct db_call *call,
 
 	(void)name;
 	(void)account;
-	call->stmt = w->kind == KEY_API ? &auth_store_api_key
-	                                : &auth_store_widget_key;
+	call->stmt =
+	    w->kind == KEY_API ? &auth_store_api_key : &auth_store_widget_key;
 	call->param[0] = (const char *)w->hash;
 	call->plen[0] = HASH_SIZE;
 	call->binary = 1;

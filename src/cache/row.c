@@ -40,8 +40,7 @@ row_bool(const struct row *r, int col)
 int
 row_uuid(const struct row *r, int col, struct uuid *out)
 {
-	return row_null(r, col) ? -1
-	                        : id_parse(r->text[col], r->len[col], out);
+	return row_null(r, col) ? -1 : id_parse(r->text[col], r->len[col], out);
 }
 
 void

@@ -89,9 +89,8 @@ reader_begin(struct warm *w, MDB_txn **ret, bool *busy)
 	if (!*busy)
 		return -1;
 	/* The file stays open while anybody is busy. */
-	rc = txn != NULL
-	         ? mdb_txn_renew(txn)
-	         : mdb_txn_begin(w->env.env, NULL, MDB_RDONLY, &txn);
+	rc = txn != NULL ? mdb_txn_renew(txn)
+	                 : mdb_txn_begin(w->env.env, NULL, MDB_RDONLY, &txn);
 	*ret = txn;
 	return rc == 0 ? 0 : -1;
 }

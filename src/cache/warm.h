@@ -28,8 +28,7 @@ enum warm_kind { WARM_ACCOUNT, WARM_KEY, WARM_SPEC, WARM_KINDS };
  * (nobody else ever waits for another process).  ${most} rows of each kind.
  * 0, or -1 with e: then there is no warm tier.
  */
-int warm_open(
-    const char *dir, unsigned most, struct warm **ret, struct err *e);
+int warm_open(const char *dir, unsigned most, struct warm **ret, struct err *e);
 /* When nobody looks up any more.  NULL does nothing. */
 void warm_close(struct warm *);
 
@@ -54,7 +53,7 @@ struct warm_stats {
 		int64_t oldest; /* clock_mono() of its writing, 0 none; of a
 		                   sample when there are many */
 	} kind[WARM_KINDS];
-	uint64_t remade; /* files thrown away by this process */
+	uint64_t remade;  /* files thrown away by this process */
 	unsigned readers; /* read transactions it holds */
 };
 void warm_stats(struct warm *, struct warm_stats *out);

@@ -175,8 +175,8 @@ open_once(const char *dir, unsigned most, struct warm_env *w)
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(w->env, WARM_KINDS + 1);
 	if (rc == 0)
-		rc = mdb_env_open(w->env, dir,
-		    MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, 0600);
+		rc = mdb_env_open(
+		    w->env, dir, MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, 0600);
 	if (rc == 0)
 		rc = whole(w->env, path, &w->ino);
 	if (rc == 0)
@@ -203,7 +203,8 @@ warm_env_open(const char *dir, unsigned most, bool fresh, struct warm_env *ret,
 	if (fresh)
 		remove_file(dir);
 	rc = open_once(dir, most, ret);
-	/* Too many processes or a full disk is nothing that a new file mends. */
+	/* Too many processes or a full disk is nothing that a new file mends.
+	 */
 	if (rc != 0 && rc != MDB_READERS_FULL && rc != ENOSPC && rc != ENOMEM) {
 		remove_file(dir);
 		rc = open_once(dir, most, ret);

@@ -11,7 +11,7 @@
 #include "cache/warm.h"
 #include "util/buf.h"
 
-#define WARM_READERS 32 /* read transactions in a process */
+#define WARM_READERS 32  /* read transactions in a process */
 #define WARM_WAITING 512 /* rows that wait to be written */
 #define WARM_VALUE_MAX ((size_t)128 * 1024)
 
@@ -36,7 +36,7 @@ struct warm {
 	char *dir;
 	unsigned most;
 	pthread_mutex_t mu;
-	pthread_cond_t cv; /* something to write; a reader is free; written */
+	pthread_cond_t cv;   /* something to write; a reader is free; written */
 	struct warm_env env; /* env.env NULL: none just now */
 	bool broken;         /* to be thrown away when no reader uses it */
 	bool stop;
@@ -50,14 +50,12 @@ struct warm {
 };
 
 /* warm_file.c */
-int warm_env_open(
-    const char *dir, unsigned most, bool fresh, struct warm_env *ret,
-    struct err *e);
+int warm_env_open(const char *dir, unsigned most, bool fresh,
+    struct warm_env *ret, struct err *e);
 void warm_env_close(struct warm_env *);
 /* Is the file of that name still the one that is open? */
 bool warm_env_there(const char *dir, const struct warm_env *);
-uint64_t warm_hash(
-    const struct warm_env *, enum warm_kind, const char *key);
+uint64_t warm_hash(const struct warm_env *, enum warm_kind, const char *key);
 
 /* warm_value.c */
 void warm_value_pack(

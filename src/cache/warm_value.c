@@ -18,8 +18,8 @@
 #define CHECKED offsetof(struct warm_head, epoch) /* from here on */
 
 void
-warm_value_pack(const struct warm_env *w, const struct warm_entry *en,
-    struct buf *out)
+warm_value_pack(
+    const struct warm_env *w, const struct warm_entry *en, struct buf *out)
 {
 	struct warm_head h = { .epoch = en->epoch,
 		.platform = en->platform,
@@ -32,8 +32,7 @@ warm_value_pack(const struct warm_env *w, const struct warm_entry *en,
 	row_pack(en->row, out);
 	if (buf_failed(out))
 		return;
-	h.check =
-	    hash_keyed(w->seed, out->data + CHECKED, out->len - CHECKED);
+	h.check = hash_keyed(w->seed, out->data + CHECKED, out->len - CHECKED);
 	memcpy(out->data, &h, HEAD);
 }
 

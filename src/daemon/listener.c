@@ -123,14 +123,14 @@ listen_once(struct listener *l, struct db_listen *dl, struct err *e)
 	bool reconnected = false;
 	int64_t sure;
 
-	if (db_listen_wait(dl, l->known ? HEAR_MS : 0, changed, l,
-		&reconnected, e) != 0)
+	if (db_listen_wait(
+		dl, l->known ? HEAR_MS : 0, changed, l, &reconnected, e) != 0)
 		return -1;
 	if (reconnected)
 		l->known = false;
 	if (!l->known) {
-		if (proof_read_all(
-			l->parts->db, clock_mono() + READ_NS, e) != 0)
+		if (proof_read_all(l->parts->db, clock_mono() + READ_NS, e) !=
+		    0)
 			return -1;
 		l->known = true;
 	}

@@ -377,8 +377,8 @@ refresh_prices(struct parts *p)
 	uint64_t platform;
 
 	/* While nobody hears of changes this one looks for them. */
-	(void)proof_hold(p->db, 0, true, p->tiers.max_stale,
-	    clock_mono() + CLOCK_S, NULL);
+	(void)proof_hold(
+	    p->db, 0, true, p->tiers.max_stale, clock_mono() + CLOCK_S, NULL);
 	platform = epoch_get(0);
 	if (platform == p->platform)
 		return;

@@ -54,8 +54,8 @@ preload_agents(struct parts *p, struct err *e)
 	for (int i = 0; i < n; i++)
 		loaded += preload_one(p, &agents[i]) == 0;
 	if (n > 0)
-		log_event(LOG_INFO, "preloaded", "agents", log_int(loaded),
-		    NULL);
+		log_event(
+		    LOG_INFO, "preloaded", "agents", log_int(loaded), NULL);
 	mem_free(ctx);
 	return 0;
 }

@@ -156,9 +156,8 @@ epoch_may_ask(int64_t now, int64_t pause)
 	at = atomic_load(&epochs->ask_at);
 	if (at == 0)
 		return true;
-	return now >= at &&
-	       atomic_compare_exchange_strong(
-		   &epochs->ask_at, &at, now + pause);
+	return now >= at && atomic_compare_exchange_strong(
+				&epochs->ask_at, &at, now + pause);
 }
 
 void

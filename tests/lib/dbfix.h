@@ -1,6 +1,7 @@
 /*
  * One database and one pool for a test program (dbtemp.h makes the database),
- * and what the listener would do there.  Needs libsb_shm, libsb_cache beside libsb_testdb.
+ * and what the listener would do there.  Needs libsb_shm, libsb_cache beside
+ * libsb_testdb.
  */
 #ifndef TESTS_LIB_DBFIX_H
 #define TESTS_LIB_DBFIX_H

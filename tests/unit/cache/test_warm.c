@@ -49,9 +49,9 @@ static void
 put(struct warm *w, enum warm_kind kind, const char *key, uint64_t epoch,
     const char *text)
 {
-	struct row r = { .n = 2,
-		.text = { text, NULL },
-		.len = { strlen(text), 0 } };
+	struct row r = {
+		.n = 2, .text = { text, NULL }, .len = { strlen(text), 0 }
+	};
 	struct warm_entry en = {
 		.kind = kind, .key = key, .slot = 1, .epoch = epoch, .row = &r
 	};
@@ -492,8 +492,7 @@ not_there(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(
-	    warm_open("/nonexistent/cache", MOST, &w, &e), -1);
+	assert_int_equal(warm_open("/nonexistent/cache", MOST, &w, &e), -1);
 	assert_int_equal(e.code, ERR_UNAVAILABLE);
 	assert_null(w);
 }

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "agent/catalog.h"
 #include "account/tiers.h"
+#include "agent/catalog.h"
 #include "agent/template.h"
 #include "auth/session_key.h"
 #include "cache/cold.h"
