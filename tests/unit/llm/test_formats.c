@@ -394,6 +394,7 @@ test_anthropic_turns(void **state)
 	    "\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":"
 	    "\"c1\",\"content\":\"r1\"}]}]");
 	json_decref(raw);
+	m[3].raw_blocks = NULL;
 	/* A limit is always named, and the temperature within its scale. */
 	rq.temperature = 1.7;
 	json_t *v = body(&llm_anthropic, false, "claude");
