@@ -11,6 +11,7 @@
 #include "agent/prompt.h"
 #include "agent/spec.h"
 #include "knowledge/search.h"
+#include "telemetry/log.h"
 #include "util/json.h"
 #include "util/mem.h"
 
@@ -32,12 +33,12 @@ static const struct tool {
 #define NTOOLS (sizeof(tools) / sizeof(*tools))
 
 void
-lookup_init(struct lookup *l, const void *ctx, struct db_pool *db,
+lookup_init(struct lookup *l, const void *ctx, struct knowledge *knowledge,
     const struct agent_spec *spec, int64_t deadline)
 {
 	memset(l, 0, sizeof(*l));
 	l->ctx = ctx;
-	l->db = db;
+	l->knowledge = knowledge;
 	l->spec = spec;
 	l->deadline = deadline;
 }
@@ -61,14 +62,20 @@ static int
 search(struct lookup *l, const char *query, const char *kind, int limit,
     int *place, struct err *e)
 {
+	const struct knowledge_ask ask = { .account = &l->spec->account_id,
+		.slot = l->spec->account_slot,
+		.agent = &l->spec->id,
+		.question = query,
+		.kind = kind,
+		.limit = limit < LOOKUP_RESULTS ? limit : LOOKUP_RESULTS };
 	struct hit *hits;
 	int found, n = 0;
 
-	if (limit > LOOKUP_RESULTS)
-		limit = LOOKUP_RESULTS;
-	if (knowledge_search(l->db, &l->spec->account_id, &l->spec->id, query,
-		kind, limit, l->deadline, l->ctx, &hits, &found, e) < 0)
+	if (knowledge_search(l->knowledge, &ask, l->deadline, l->ctx, &hits,
+		&found, e) < 0) {
+		l->away = true;
 		return -1;
+	}
 	for (int i = 0; i < found; i++) {
 		char *id = mem_zalloc(l->ctx, UUID_TEXT, "id");
 
@@ -96,29 +103,32 @@ search(struct lookup *l, const char *query, const char *kind, int limit,
 	return n;
 }
 
-int
+void
 lookup_message(struct lookup *l, const struct llm_message *history,
-    int nhistory, const char *message, struct err *e)
+    int nhistory, const char *message)
 {
 	int limit = l->spec->search_results, n = 0;
+	struct err e = { 0 };
 	const char *before;
 	enum prompt_search how;
 
 	if (limit <= 0)
-		return 0;
+		return;
 	how = prompt_search_how(history, nhistory, message, &before);
 	if (how == PROMPT_NOTHING)
-		return 0;
+		return;
 	if (how == PROMPT_ALONE || how == PROMPT_MAYBE_AFTER)
-		n = search(l, message, NULL, limit, NULL, e);
+		n = search(l, message, NULL, limit, NULL, &e);
 	if (n == 0 && before) {
 		const char *both = mem_printf(l->ctx, "%s %s", message, before);
 
-		n = search(l, both, NULL, limit, NULL, e);
+		n = search(l, both, NULL, limit, NULL, &e);
 		if (n == 0 && how == PROMPT_AFTER)
-			n = search(l, message, NULL, limit, NULL, e);
+			n = search(l, message, NULL, limit, NULL, &e);
 	}
-	return n < 0 ? -1 : 0;
+	if (n < 0)
+		log_event(LOG_WARN, "search_failed", "code", err_name(e.code),
+		    "error", e.text, NULL);
 }
 
 /* The agent's own entry of a search tool that it offers, or NULL. */

@@ -14,27 +14,29 @@
 #include "util/err.h"
 
 struct agent_spec;
-struct db_pool;
+struct knowledge;
 
 #define LOOKUP_PASSAGES 64 /* in one run, all searches together */
 #define LOOKUP_RESULTS 20  /* of one search */
 
 struct lookup {
 	const void *ctx;
-	struct db_pool *db;
+	struct knowledge *knowledge;
 	const struct agent_spec *spec;
 	int64_t deadline;
 	struct llm_passage passages[LOOKUP_PASSAGES];
 	int n;
+	bool away; /* a search could not be made: what it would have found is
+	              not known */
 };
 
-void lookup_init(struct lookup *, const void *ctx, struct db_pool *,
+void lookup_init(struct lookup *, const void *ctx, struct knowledge *,
     const struct agent_spec *, int64_t deadline);
 
-/* Retrieval for the visitor's message, with what it refers to.  0 or -1
- * (ERR_UNAVAILABLE). */
-int lookup_message(struct lookup *, const struct llm_message *history,
-    int nhistory, const char *message, struct err *e);
+/* Retrieval for the visitor's message, with what it refers to.  A search that
+ * fails is no failure of the turn: it finds nothing, and l->away says so. */
+void lookup_message(struct lookup *, const struct llm_message *history,
+    int nhistory, const char *message);
 
 /* Is there a search tool of this name for the model? */
 bool lookup_offers(const struct agent_spec *, const char *tool);

@@ -66,7 +66,7 @@ prompt_passages(struct buf *out, const struct llm_passage *passages, int n)
 
 char *
 prompt_system(const void *ctx, const char *prompt,
-    const struct llm_passage *passages, int n, int64_t wall_us)
+    const struct llm_passage *passages, int n, bool away, int64_t wall_us)
 {
 	char now[CLOCK_RFC3339_SIZE];
 	struct buf b;
@@ -85,6 +85,12 @@ prompt_system(const void *ctx, const char *prompt,
 		    "hold the answer, say so and invent nothing.\n\n");
 		prompt_passages(&b, passages, n);
 	}
+	if (away)
+		buf_adds(&b,
+		    "\nThe catalogue and the documents cannot be searched at "
+		    "the moment, so you do not know what they say about this. "
+		    "Where an answer needs them, say plainly that you cannot "
+		    "look it up just now, and invent nothing.\n");
 	return buf_failed(&b) ? NULL : b.data;
 }
 

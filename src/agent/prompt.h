@@ -18,11 +18,12 @@ struct buf;
  * System content: ${prompt}, the date of ${wall_us}, and the passages with the
  * rule how to cite them.  Passages are data: their text cannot close the block
  * it stands in, and the model is told to take no orders from it.  What the
- * visitor said is never touched.  Below ctx; NULL when it would be longer than
- * 1 MiB.
+ * visitor said is never touched.  With ${away} the model is told that nothing
+ * could be searched, so that it does not take that for "there is nothing".
+ * Below ctx; NULL when it would be longer than 1 MiB.
  */
 char *prompt_system(const void *ctx, const char *prompt,
-    const struct llm_passage *passages, int n, int64_t wall_us);
+    const struct llm_passage *passages, int n, bool away, int64_t wall_us);
 /* The passages alone, as they stand in system content and tool results. */
 void prompt_passages(
     struct buf *out, const struct llm_passage *passages, int n);

@@ -150,6 +150,7 @@ ask_model(struct run *r, struct llm_reply *reply, struct err *e)
 		.temperature = ask->spec->temperature,
 		.passages = r->lookup.passages,
 		.npassages = r->lookup.n,
+		.search_away = r->lookup.away,
 		.agent_name = ask->spec->display_name,
 		.account_name = ask->account->name,
 		.traceparent = ask->traceparent,
@@ -256,12 +257,12 @@ prepare(struct run *r, struct err *e)
 {
 	const struct agent_ask *ask = r->ask;
 
-	lookup_init(&r->lookup, r->ctx, r->deps->db, ask->spec, ask->deadline);
-	if (lookup_message(
-		&r->lookup, ask->history, ask->nhistory, ask->message, e) < 0)
-		return -1;
+	lookup_init(
+	    &r->lookup, r->ctx, r->deps->knowledge, ask->spec, ask->deadline);
+	lookup_message(
+	    &r->lookup, ask->history, ask->nhistory, ask->message);
 	r->instructions = prompt_system(r->ctx, ask->spec->system_prompt,
-	    r->lookup.passages, r->lookup.n, clock_wall_us());
+	    r->lookup.passages, r->lookup.n, r->lookup.away, clock_wall_us());
 	if (!r->instructions)
 		return err_set(
 		    e, ERR_INTERNAL, "the system content is too long");

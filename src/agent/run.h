@@ -14,11 +14,11 @@
 
 struct account;
 struct agent_spec;
-struct db_pool;
+struct knowledge;
 
 struct agent_deps {
 	struct llm *llm;
-	struct db_pool *db; /* for knowledge searches */
+	struct knowledge *knowledge;
 	int tool_rounds;
 };
 

@@ -257,7 +257,7 @@ ask_agent(struct chat_turn *t, struct err *e)
 {
 	struct chat_turn_priv *p = t->priv;
 	const struct agent_deps deps = { .llm = p->deps->llm,
-		.db = p->deps->db,
+		.knowledge = p->deps->knowledge,
 		.tool_rounds = p->deps->tool_rounds };
 	const struct agent_ask ask = { .account = t->account,
 		.spec = t->spec,

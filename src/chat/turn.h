@@ -20,6 +20,7 @@ struct accounts;
 struct catalog;
 struct db_pool;
 struct key;
+struct knowledge;
 struct llm;
 struct writer;
 
@@ -28,6 +29,7 @@ struct chat_deps {
 	struct db_pool *db;
 	struct accounts *accounts;
 	struct catalog *catalog;
+	struct knowledge *knowledge;
 	struct writer *writer;
 	struct llm *llm;
 	int64_t session_idle_us;

@@ -27,6 +27,7 @@
 #include "db/db.h"
 #include "db/migrate.h"
 #include "db/writer.h"
+#include "knowledge/search.h"
 #include "llm/llm.h"
 #include "net/call.h"
 #include "shm/epoch.h"
@@ -134,10 +135,12 @@ build_chat(struct parts *p)
 	build_models(p);
 	p->catalog =
 	    catalog_new(&p->tiers, p->templates, (unsigned)c->cache_hot);
+	p->knowledge = knowledge_new(p->db, (unsigned)c->cache_searches);
 	build_writer(p);
 	p->app.chat = (struct chat_deps){ .db = p->db,
 		.accounts = p->app.accounts,
 		.catalog = p->catalog,
+		.knowledge = p->knowledge,
 		.writer = p->writer,
 		.llm = p->llm,
 		.session_idle_us = c->session_idle * 1000,
@@ -441,6 +444,8 @@ parts_tell(struct parts *p)
 	keys_tell(p->app.keys);
 	if (p->catalog != NULL)
 		catalog_tell(p->catalog);
+	if (p->knowledge != NULL)
+		knowledge_tell(p->knowledge);
 	tell_warm(p->tiers.warm);
 }
 
@@ -451,6 +456,7 @@ parts_free(struct parts *p, int64_t deadline)
 		writer_free(p->writer, deadline);
 	if (p->catalog != NULL)
 		catalog_free(p->catalog);
+	knowledge_free(p->knowledge);
 	if (p->llm != NULL)
 		llm_free(p->llm);
 	if (p->net != NULL)

@@ -30,6 +30,7 @@ struct parts {
 	struct net *net;
 	struct llm *llm;
 	struct catalog *catalog;
+	struct knowledge *knowledge;
 	struct tiers tiers;
 	int64_t used_flushed, preloaded;
 	unsigned seed_tries;

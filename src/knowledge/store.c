@@ -34,3 +34,9 @@ const struct db_stmt knowledge_stmt_overview = {
 	" ORDER BY d.id LIMIT $3::int)"
 	" ORDER BY score DESC LIMIT $3::int",
 };
+
+const struct db_stmt knowledge_stmt_nothing = {
+	"knowledge_nothing",
+	"SELECT NOT EXISTS (SELECT FROM products p WHERE p.account_id = $1)"
+	" AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = $1)",
+};

@@ -10,5 +10,7 @@ extern const struct db_stmt knowledge_stmt_search;   /* $1 agent, $2 words,
                                                         null */
 extern const struct db_stmt knowledge_stmt_overview; /* $1 account, $2 agent,
                                                         $3 limit, $4 kind */
+/* (account) -> has it neither products nor chunks of documents? */
+extern const struct db_stmt knowledge_stmt_nothing;
 
 #endif

@@ -211,6 +211,17 @@ say_nothing_found(struct answer *a)
 	    company(a->rq), possessive(a->rq));
 }
 
+/* What the passages hold is not known. */
+static void
+say_search_away(struct answer *a)
+{
+	buf_addf(&a->out,
+	    "I cannot look anything up in %s%s products and documents at the "
+	    "moment, and I would rather not guess. Please ask me again in a "
+	    "few minutes.",
+	    company(a->rq), possessive(a->rq));
+}
+
 static void
 say_answer(struct answer *a)
 {
@@ -220,7 +231,10 @@ say_answer(struct answer *a)
 	if (words_greets(&a->all))
 		buf_adds(&a->out, "Hello! ");
 	if (n == 0) {
-		say_nothing_found(a);
+		if (a->rq->search_away)
+			say_search_away(a);
+		else
+			say_nothing_found(a);
 		return;
 	}
 	if (price_unknown(a, best, n))
@@ -318,7 +332,9 @@ say_overview(struct answer *a)
 				   : "This is some of what I know:\n\n- ");
 			add_passage(a, &r, false);
 		}
-	if (told == 0)
+	if (told == 0 && a->rq->search_away)
+		say_search_away(a);
+	else if (told == 0)
 		say_which(a);
 	else
 		buf_adds(

@@ -58,6 +58,7 @@ struct llm_request {
 	double temperature; /* < 0: leave it to the provider */
 	const struct llm_passage *passages;
 	int npassages;
+	bool search_away; /* nothing could be searched: for the concierge */
 	const char *agent_name;   /* display name, for the concierge */
 	const char *account_name; /* for the concierge */
 	const char *traceparent;

@@ -123,8 +123,10 @@ forward(_Atomic(int64_t) *at, int64_t to)
 void
 epoch_heard(int64_t at)
 {
-	if (epochs != NULL)
-		forward(&epochs->heard, at);
+	if (epochs == NULL)
+		return;
+	forward(&epochs->heard, at);
+	atomic_store(&epochs->ask_at, 0);
 }
 
 void

@@ -38,7 +38,7 @@ bool epoch_knows_nothing(uint32_t slot);
 
 /*
  * Times are clock_mono().  epoch_heard: all that was committed before ${at} has
- * been raised, of every slot.  epoch_checked: that of one slot was read from
+ * been raised, of every slot; so the database answers.  epoch_checked: that of one slot was read from
  * the database then.  epoch_known: the later of both, 0 never; of a slot beyond
  * the map it is what was heard.  Without a map
  * (a command of the operator, which lives shorter than any staleness) all is

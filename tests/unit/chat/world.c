@@ -26,6 +26,7 @@
 #include "db/db.h"
 #include "db/writer.h"
 #include "lib/dbtemp.h"
+#include "knowledge/search.h"
 #include "llm/price.h"
 #include "shm/epoch.h"
 #include "shm/procs.h"
@@ -218,6 +219,7 @@ world_begin(void)
 		.max_stale = 3600 * CLOCK_S };
 	d->accounts = accounts_new(&tiers, 16);
 	d->catalog = catalog_new(&tiers, templates, 16);
+	d->knowledge = knowledge_new(d->db, 16);
 	d->writer = writer_new(&writer);
 #ifdef WORLD_CONCIERGE
 	static const char *const models[] = { "builtin:concierge", NULL };
@@ -254,6 +256,7 @@ world_end(void)
 #endif
 	writer_free(d->writer, clock_mono() + 5 * CLOCK_S);
 	catalog_free(d->catalog);
+	knowledge_free(d->knowledge);
 	accounts_free(d->accounts);
 	cold_free(tiers.cold);
 	db_pool_free(d->db);

@@ -11,6 +11,8 @@
 #include "db/db.h"
 #include "knowledge/search.h"
 #include "lib/dbtemp.h"
+#include "shm/epoch.h"
+#include "telemetry/metric.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
@@ -18,6 +20,7 @@
 
 static char *conninfo;
 static struct db_pool *pool;
+static struct knowledge *known;
 static struct uuid ours, theirs, agent, other_agent;
 
 #define A "00000000-0000-7000-8000-00000000000a"
@@ -59,12 +62,15 @@ begin(void **state)
 		.prepared = true };
 
 	(void)state;
+	epoch_map(16);
+	epoch_heard(INT64_MAX);
 	if (!dbtemp_there())
 		return 0;
 	conninfo = dbtemp_new();
 	mem_free(dbtemp_sql(conninfo, NULL, corpus));
 	opts.conninfo = conninfo;
 	pool = db_pool_new(&opts);
+	known = knowledge_new(pool, 8);
 	id_parse(A, 36, &ours);
 	id_parse(B, 36, &theirs);
 	id_parse(AGENT, 36, &agent);
@@ -76,9 +82,29 @@ static int
 end(void **state)
 {
 	(void)state;
+	knowledge_free(known);
 	db_pool_free(pool);
 	dbtemp_drop(conninfo);
 	return 0;
+}
+
+/* Slots of the accounts in shared memory. */
+#define SLOT(account) ((account) == &theirs ? 2u : 1u)
+
+static int
+search(struct knowledge *k, const struct uuid *account, const struct uuid *who,
+    const char *question, const char *kind, int limit, const void *ctx,
+    struct hit **hits, int *n, struct err *e)
+{
+	const struct knowledge_ask ask = { .account = account,
+		.slot = SLOT(account),
+		.agent = who,
+		.question = question,
+		.kind = kind,
+		.limit = limit };
+
+	return knowledge_search(
+	    k, &ask, clock_mono() + 5 * CLOCK_S, ctx, hits, n, e);
 }
 
 /* The titles found, joined by " | ". */
@@ -92,8 +118,8 @@ expect_of(const struct uuid *account, const struct uuid *who,
 	struct hit *hits;
 	int n;
 
-	if (knowledge_search(pool, account, who, question, kind, 5,
-		clock_mono() + 5 * CLOCK_S, ctx, &hits, &n, &e) < 0)
+	if (search(known, account, who, question, kind, 5, ctx, &hits, &n,
+		&e) < 0)
 		fail_msg("%s", e.text);
 	for (int i = 0; i < n; i++) {
 		size_t at = strlen(found);
@@ -167,8 +193,8 @@ what_there_is(void **state)
 	int n;
 
 	assert_int_equal(
-	    knowledge_search(pool, &ours, &agent, "What products do you sell?",
-		NULL, 5, clock_mono() + 5 * CLOCK_S, ctx, &hits, &n, &e),
+	    search(known, &ours, &agent, "What products do you sell?", NULL,
+		5, ctx, &hits, &n, &e),
 	    0);
 	assert_int_equal(n, 3); /* two products, and the document once */
 	assert_string_equal(hits[0].kind, "product");
@@ -202,8 +228,8 @@ fields_are_filled(void **state)
 	int n;
 
 	assert_int_equal(
-	    knowledge_search(pool, &ours, &agent, "blood pressure", NULL, 1,
-		clock_mono() + 5 * CLOCK_S, ctx, &hits, &n, &e),
+	    search(known, &ours, &agent, "blood pressure", NULL, 1, ctx, &hits,
+		&n, &e),
 	    0);
 	assert_int_equal(n, 1);
 	assert_string_equal(hits[0].url, "https://acme.test/bp");
@@ -211,10 +237,145 @@ fields_are_filled(void **state)
 	assert_non_null(strstr(hits[0].text, "SKU: BP-200."));
 	assert_non_null(strstr(hits[0].text, "Price: 89 USD."));
 	assert_true(hits[0].score > 0.9);
-	assert_int_equal(knowledge_search(pool, &ours, &agent, "glucose", NULL,
-			     1, clock_mono() + 5 * CLOCK_S, ctx, &hits, &n, &e),
+	assert_int_equal(search(known, &ours, &agent, "glucose", NULL, 1, ctx,
+			     &hits, &n, &e),
 	    0);
 	assert_null(hits[0].url);
+	mem_free(ctx);
+}
+
+static int64_t
+misses(void)
+{
+	knowledge_tell(known);
+	return metric_sum(M_CACHE_MISSES_HOT_SEARCH);
+}
+
+/* What the listener would raise. */
+static void
+hear(const struct uuid *account)
+{
+	epoch_knowledge_raise(
+	    SLOT(account), epoch_knowledge(SLOT(account)) + 1);
+}
+
+static void
+remembered_until_it_changes(void **state)
+{
+	void *ctx = mem_root("test");
+	struct err e = { 0 };
+	struct hit *hits;
+	int64_t before;
+	int n;
+
+	(void)state;
+	NEEDS_DB;
+	expect("stethoscope for children", "");
+	before = misses();
+	/* The same words, whatever stands around them. */
+	expect("stethoscope for children", "");
+	expect("Hello, do you have a stethoscope for children, please?", "");
+	assert_int_equal(misses(), before);
+	/* Another agent, kind, limit, account: another search. */
+	expect_of(&ours, &other_agent, "stethoscope for children", NULL, "");
+	expect_of(&ours, &agent, "stethoscope for children", "product", "");
+	expect_of(&theirs, &agent, "stethoscope for children", NULL, "");
+	assert_int_equal(misses(), before + 3);
+	/* Nothing is found until what is new is heard of; then it is. */
+	assert_int_equal(search(known, &ours, &agent, "blood pressure", NULL, 5,
+			     ctx, &hits, &n, &e),
+	    0);
+	mem_free(dbtemp_sql(conninfo, NULL,
+	    "INSERT INTO data.products (account_id, id, name, description) "
+	    "VALUES ('" A "', gen_random_uuid(), 'Stethoscope', 'For "
+	    "children.')"));
+	expect("stethoscope for children", "");
+	hear(&theirs);
+	expect("stethoscope for children", "");
+	hear(&ours);
+	expect("stethoscope for children", "Stethoscope");
+	/* What somebody still reads stays as it was. */
+	assert_int_equal(n, 1);
+	assert_string_equal(hits[0].title, "CardioCheck blood pressure monitor");
+	mem_free(dbtemp_sql(conninfo, NULL,
+	    "DELETE FROM data.products WHERE name = 'Stethoscope'"));
+	hear(&ours);
+	expect("stethoscope for children", "");
+	mem_free(ctx);
+}
+
+/* An account with nothing to search in: nobody asks, until it has something. */
+static void
+nothing_at_all(void **state)
+{
+	struct uuid empty;
+	const struct knowledge_ask ask = { .account = &empty,
+		.slot = 7,
+		.agent = &agent,
+		.question = "a spare tyre",
+		.limit = 5 };
+	struct knowledge_ask other = ask;
+	void *ctx = mem_root("test");
+	struct err e = { 0 };
+	struct hit *hits;
+	int64_t before;
+	int n;
+
+	(void)state;
+	NEEDS_DB;
+	id_new(&empty);
+	assert_int_equal(
+	    knowledge_search(known, &ask, 0, ctx, &hits, &n, &e), 0);
+	assert_true(epoch_knows_nothing(7));
+	before = misses();
+	other.question = "winter boots in red";
+	assert_int_equal(
+	    knowledge_search(known, &other, 0, ctx, &hits, &n, &e), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(misses(), before);
+	epoch_knowledge_raise(7, 1);
+	assert_int_equal(
+	    knowledge_search(known, &other, 0, ctx, &hits, &n, &e), 0);
+	assert_int_equal(misses(), before + 1);
+	assert_false(epoch_knows_nothing(1));
+	mem_free(ctx);
+}
+
+/* The database is away: what is remembered is found, the rest fails at once. */
+static void
+database_away(void **state)
+{
+	struct db_opts opts = { .conninfo = "host=/nonexistent dbname=x",
+		.user = "sb_chat",
+		.size = 1,
+		.wait_ms = 10,
+		.connect_ms = 100 };
+	struct db_pool *away = db_pool_new(&opts);
+	struct knowledge *k = knowledge_new(away, 8);
+	void *ctx = mem_root("test");
+	struct err e = { 0 };
+	struct hit *hits;
+	int64_t began;
+	int n;
+
+	(void)state;
+	assert_int_equal(search(k, &ours, &agent, "blood pressure", NULL, 5,
+			     ctx, &hits, &n, &e),
+	    -1);
+	assert_int_equal(e.code, ERR_UNAVAILABLE);
+	epoch_asked(false, clock_mono(), 60 * CLOCK_S);
+	began = clock_mono();
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(search(k, &ours, &agent, "blood pressure",
+				     NULL, 5, ctx, &hits, &n, &e),
+		    -1);
+	assert_true(clock_mono() - began < CLOCK_S);
+	/* Small talk needs no search. */
+	assert_int_equal(
+	    search(k, &ours, &agent, "hello", NULL, 5, ctx, &hits, &n, &e), 0);
+	epoch_asked(true, 0, 0);
+	knowledge_free(k);
+	db_pool_free(away);
 	mem_free(ctx);
 }
 
@@ -228,6 +389,9 @@ main(void)
 		cmocka_unit_test(what_there_is),
 		cmocka_unit_test(kinds_and_owners_are_kept_apart),
 		cmocka_unit_test(fields_are_filled),
+		cmocka_unit_test(remembered_until_it_changes),
+		cmocka_unit_test(nothing_at_all),
+		cmocka_unit_test(database_away),
 	};
 	return cmocka_run_group_tests(tests, begin, end);
 }

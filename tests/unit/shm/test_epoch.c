@@ -133,6 +133,10 @@ test_away(void **state)
 	epoch_asked(true, 1012, 10);
 	assert_false(epoch_away());
 	assert_true(epoch_may_ask(1013, 10));
+	/* Who hears need not ask. */
+	epoch_asked(false, 1020, 10);
+	epoch_heard(1021);
+	assert_false(epoch_away());
 }
 
 static void

@@ -186,6 +186,32 @@ name_of(const char *line, char *out, size_t max)
 	(void)snprintf(out, max, "%.*s", (int)strcspn(line, "{ "), line);
 }
 
+static const char *const rows[] = {
+#define METRIC(id, name, type, help) name,
+#include "telemetry/metric.def"
+#undef METRIC
+};
+
+/* The largest of all processes, not their sum. */
+static void
+test_peak(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	metric_slot(1);
+	metric_set(M_CACHE_ENTRIES_HOT, 7);
+	metric_slot(2);
+	metric_set(M_CACHE_ENTRIES_HOT, 5);
+	assert_int_equal(metric_sum(M_CACHE_ENTRIES_HOT), 7);
+	assert_non_null(strstr(page(&b), "\nsb_cache_entries{tier=\"hot\","
+					 "kind=\"account\"} 7\n"));
+	metric_slot_reaped(1);
+	assert_int_equal(metric_sum(M_CACHE_ENTRIES_HOT), 5);
+	metric_slot(0);
+	buf_free(&b);
+}
+
 /* Each family once: HELP, TYPE, then its samples, every line complete. */
 static void
 test_format(void **state)
@@ -193,6 +219,7 @@ test_format(void **state)
 	char *copy, *at, *end, family[80] = "", name[80];
 	char *series[4000];
 	int n = 0, families = 0;
+	char *seen[METRIC_COUNT + 2];
 	struct buf b;
 
 	(void)state;
@@ -206,7 +233,10 @@ test_format(void **state)
 		*end = '\0';
 		if (strncmp(at, "# HELP ", 7) == 0) {
 			name_of(at + 7, family, sizeof(family));
-			families++;
+			for (int i = 0; i < families; i++)
+				assert_string_not_equal(seen[i], family);
+			assert_true(families < METRIC_COUNT + 2);
+			seen[families++] = strdup(family);
 			continue;
 		}
 		if (strncmp(at, "# TYPE ", 7) == 0) {
@@ -224,7 +254,17 @@ test_format(void **state)
 		assert_true(n < 4000);
 		series[n++] = at;
 	}
-	assert_int_equal(families, METRIC_COUNT + 2);
+	/* Rows that differ in their labels only share a family. */
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool there = false;
+
+		name_of(rows[i], name, sizeof(name));
+		for (int k = 0; k < families; k++)
+			there = there || strcmp(seen[k], name) == 0;
+		assert_true(there);
+	}
+	while (families > 0)
+		free(seen[--families]);
 	free(copy);
 }
 
@@ -252,6 +292,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_threads, attach, detach),
 		cmocka_unit_test_setup_teardown(test_buckets, attach, detach),
 		cmocka_unit_test_setup_teardown(test_labels, attach, detach),
+		cmocka_unit_test_setup_teardown(test_peak, attach, detach),
 		cmocka_unit_test_setup_teardown(test_format, attach, detach),
 		cmocka_unit_test(test_doc),
 	};
