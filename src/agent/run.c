@@ -74,6 +74,14 @@ on_beat(struct llm_sink *s)
 	return r->sink->llm.beat ? r->sink->llm.beat(&r->sink->llm) : 0;
 }
 
+static int
+on_gone(struct llm_sink *s)
+{
+	struct run *r = (struct run *)s;
+
+	return r->sink->llm.gone(&r->sink->llm);
+}
+
 static void
 add_message(struct run *r, const struct llm_message *m)
 {
@@ -101,6 +109,7 @@ begin(struct run *r)
 	r->started = clock_mono();
 	r->llm.text = on_text;
 	r->llm.beat = on_beat;
+	r->llm.gone = up->gone ? on_gone : NULL;
 	r->llm.gone_fd = up->gone_fd;
 	r->llm.ignore_gone = up->ignore_gone;
 	r->llm.beat_ms = up->beat_ms;

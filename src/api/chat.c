@@ -8,6 +8,7 @@
 #include "agent/spec.h"
 #include "api/app.h"
 #include "api/chat_body.h"
+#include "api/follow.h"
 #include "api/guard.h"
 #include "api/handlers.h"
 #include "api/problem.h"
@@ -53,25 +54,6 @@ read_ask(struct app *app, struct http_req *req, struct http_resp *resp,
 	return 0;
 }
 
-/* Idempotency-Key; 0, or -1 with e. */
-static int
-read_key(const struct http_req *req, struct chat_ask *ask, struct err *e)
-{
-	const char *key = http_header(req, "idempotency-key");
-	size_t n = key ? strlen(key) : 0;
-
-	if (!key)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (key[i] < '!' || key[i] > '~')
-			n = 0;
-	if (n == 0 || n > KEY_MAX)
-		return err_set(e, ERR_MALFORMED,
-		    "Idempotency-Key is 1 to %d visible characters", KEY_MAX);
-	ask->idempotency_key = key;
-	return 0;
-}
-
 /* What was asked: method and address, and every byte of the body. */
 static int
 hash_request(
@@ -91,6 +73,25 @@ hash_request(
 	return 0;
 }
 
+/* Idempotency-Key; 0, or -1 with e. */
+static int
+read_key(struct http_req *req, size_t max, struct chat_ask *ask, struct err *e)
+{
+	const char *key = http_header(req, "idempotency-key");
+	size_t n = key ? strlen(key) : 0;
+
+	if (!key)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (key[i] < '!' || key[i] > '~')
+			n = 0;
+	if (n == 0 || n > KEY_MAX)
+		return err_set(e, ERR_MALFORMED,
+		    "Idempotency-Key is 1 to %d visible characters", KEY_MAX);
+	ask->idempotency_key = key;
+	return hash_request(req, max, ask->request_hash, e);
+}
+
 static void
 log_failure(const struct chat_turn *t, const struct err *e)
 {
@@ -104,36 +105,11 @@ log_failure(const struct chat_turn *t, const struct err *e)
 	    "model", t->model, NULL);
 }
 
+/* The answer of a turn, or of an earlier request with its key. */
 static void
-answer(struct app *app, struct http_req *req, struct http_resp *resp,
-    struct chat_ask *ask)
+answer_whole(struct http_req *req, struct http_resp *resp,
+    const struct chat_turn *t, int rc, struct err *e)
 {
-	struct chat_turn *t;
-	struct err e = { 0 };
-	struct telling f;
-	int rc;
-
-	if (read_key(req, ask, &e) < 0 ||
-	    (ask->idempotency_key && hash_request(req, app->body_max_chat,
-					 ask->request_hash, &e) < 0)) {
-		problem_send(req, resp, &e, NULL);
-		return;
-	}
-	telling_init(&f, app, req, resp, ask->stream);
-	rc = chat_turn_run(&app->chat, ask, &f.sink, req->ctx, &t, &e);
-	if (rc < 0)
-		log_failure(t, &e);
-	if (f.begun) {
-		telling_end(&f, t, rc, &e);
-		return;
-	}
-	if (t->replay)
-		http_set(resp, "Idempotent-Replayed", "true");
-	if (t->replay && ask->stream) {
-		telling_stored(&f, t->replay, t->tool_offsets, 0);
-		return;
-	}
-
 	json_auto_t *reply = t->replay ? json_incref(t->replay)
 	                     : rc == 0 ? chat_turn_json(t)
 	                               : NULL;
@@ -143,10 +119,59 @@ answer(struct app *app, struct http_req *req, struct http_resp *resp,
 		return;
 	}
 	if (rc == 0)
-		err_set(&e, ERR_INTERNAL, "the reply is no JSON");
-	if (e.code == ERR_LIMIT)
+		err_set(e, ERR_INTERNAL, "the reply is no JSON");
+	if (e->code == ERR_LIMIT)
 		telling_limits(resp, &t->quota);
-	problem_send(req, resp, &e, NULL);
+	problem_send(req, resp, e, NULL);
+}
+
+/* The stream that an earlier request with the same key has begun; -1: it was
+ * refused before there was one, and the key is free. */
+static int
+answer_again(struct app *app, struct telling *f, const struct caller *who,
+    const struct chat_turn *t)
+{
+	struct err e = { 0 };
+
+	http_set(f->resp, "Idempotent-Replayed", "true");
+	if (t->replay) {
+		telling_stored(f, t->replay, t->tool_offsets, 0);
+		return 0;
+	}
+	if (follow_turn(app, f, who, &t->id, &e) == 0)
+		return 0;
+	if (e.code == ERR_NOT_FOUND) {
+		http_set(f->resp, "Idempotent-Replayed", NULL);
+		return -1;
+	}
+	problem_send(f->req, f->resp, &e, NULL);
+	return 0;
+}
+
+static void
+answer(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct caller *who, struct chat_ask *ask)
+{
+	struct chat_turn *t;
+	struct err e;
+	struct telling f;
+	int rc;
+
+	do {
+		memset(&e, 0, sizeof(e));
+		telling_init(&f, app, req, resp, ask->stream);
+		rc = chat_turn_run(&app->chat, ask, &f.sink, req->ctx, &t, &e);
+		if (rc < 0)
+			log_failure(t, &e);
+		if (f.begun)
+			return;
+	} while (rc == 0 && ask->stream && (t->replay || t->attach) &&
+		 answer_again(app, &f, who, t) < 0);
+	if (f.begun || http_sent(resp))
+		return;
+	if (t->replay)
+		http_set(resp, "Idempotent-Replayed", "true");
+	answer_whole(req, resp, t, rc, &e);
 }
 
 static void
@@ -156,6 +181,7 @@ serve(struct app *app, struct http_req *req, struct http_resp *resp,
 	char traceparent[TRACE_PARENT_SIZE], client[ADDRESS_CLIENT_TEXT];
 	json_auto_t *body = NULL;
 	bool wanted = false;
+	struct err e = { 0 };
 	struct chat_ask ask = { .key = who->key,
 		.slug = http_var(req, "slug"),
 		.agent_type = http_var(req, "agent_type"),
@@ -166,11 +192,15 @@ serve(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	if (read_ask(app, req, resp, who, &body, &ask, &wanted) < 0)
 		return;
+	if (read_key(req, app->body_max_chat, &ask, &e) < 0) {
+		problem_send(req, resp, &e, NULL);
+		return;
+	}
 	address_client(req->client_address, client);
 	trace_parent(&req->trace, traceparent);
 	ask.traceparent = traceparent;
 	ask.stream = stream || wanted;
-	answer(app, req, resp, &ask);
+	answer(app, req, resp, who, &ask);
 }
 
 void

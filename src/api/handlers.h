@@ -20,6 +20,7 @@ struct http_resp;
 
 API_HANDLER(api_chat);   /* chat.c: POST .../chat/{type}/{name} */
 API_HANDLER(api_stream); /* chat.c: POST .../agents/{type}/{name}/stream */
+API_HANDLER(api_resume); /* follow.c: GET of the same */
 
 API_HANDLER(api_probe); /* probe.c: for switchboard doctor */
 

@@ -21,7 +21,8 @@
 
 #include "util/banned.h"
 
-/* A variable of a path, a query parameter or a header, and its schema. */
+/* A variable of a path, a query parameter or a header, and its schema.  A "?"
+ * tells a parameter from a path's variable of that name. */
 static const struct parameter {
 	const char *name, *in, *schema, *description;
 } parameters[] = {
@@ -55,6 +56,15 @@ static const struct parameter {
 	    "\"pattern\":\"^[!-~]+$\"}",
 	    "Makes the request once: sent again with the same key within 24 "
 	    "hours it gets the same answer, with Idempotent-Replayed: true." },
+	{ "?turn_id", "query", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The turn." },
+	{ "Last-Event-ID", "header",
+	    "{\"type\":\"string\",\"pattern\":\"^[0-9a-f-]{36}:[0-9]{1,18}$\"}",
+	    "The id of the last event that was read; without it, from the "
+	    "start." },
+	{ "last_event_id", "query",
+	    "{\"type\":\"string\",\"pattern\":\"^[0-9a-f-]{36}:[0-9]{1,18}$\"}",
+	    "The same for readers that can set no header." },
 	{ "X-Session-Key", "header", "{\"type\":\"string\",\"maxLength\":128}",
 	    "The session of the turn: a widget key must prove it." },
 };
@@ -89,11 +99,12 @@ add_parameter(json_t *list, const char *name, size_t n)
 
 		if (strlen(p->name) != n || memcmp(p->name, name, n) != 0)
 			continue;
-		json_array_append_new(
-		    list, json_pack("{s:s, s:s, s:b, s:s, s:o}", "name",
-			      p->name, "in", p->in, "required",
-			      strcmp(p->in, "path") == 0, "description",
-			      p->description, "schema", parsed(p->schema)));
+		json_array_append_new(list,
+		    json_pack("{s:s, s:s, s:b, s:s, s:o}", "name",
+			p->name + (*p->name == '?'), "in", p->in, "required",
+			strcmp(p->in, "path") == 0 || *p->name == '?',
+			"description", p->description, "schema",
+			parsed(p->schema)));
 	}
 }
 

@@ -13,6 +13,7 @@
 
 #include "api/app.h"
 #include "api/problem.h"
+#include "chat/event_log.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/sse.h"
@@ -78,12 +79,34 @@ whole_beat(struct chat_sink *s)
  * The face of a stream
  */
 
-static int
-send_event(struct telling *f, const char *event, int64_t advance)
+int
+telling_begin(struct telling *f)
 {
-	f->n += advance;
+	if (f->begun)
+		return 0;
+	f->begun = true;
+	return sse_begin(f->resp);
+}
+
+/* What is told is kept for others, whoever listens here. */
+static void
+keep(struct telling *f, const char *event, const char *data, size_t len)
+{
+	struct event ev = { .n = f->n, .data = data, .len = len };
+
+	if (!f->log)
+		return;
+	snprintf(ev.name, sizeof(ev.name), "%s", event);
+	event_log_add(f->log, &ev);
+}
+
+static int
+send_event(struct telling *f, const char *event)
+{
 	if (f->n <= f->from)
 		return 0; /* the reader has it */
+	if (telling_begin(f) < 0)
+		return -1;
 	if (buf_failed(&f->json))
 		return 0; /* left out rather than cut in the middle */
 	return sse_event(
@@ -99,7 +122,10 @@ send_json(struct telling *f, const char *event, json_t *value)
 	else
 		buf_adds(&f->json, "{}"); /* text that is no UTF-8 */
 	json_decref(value);
-	return send_event(f, event, 1);
+	f->n++;
+	if (!buf_failed(&f->json))
+		keep(f, event, f->json.data, f->json.len);
+	return send_event(f, event);
 }
 
 static int
@@ -109,9 +135,7 @@ stream_opened(struct chat_sink *s, const struct chat_turn *t)
 
 	telling_limits(f->resp, &t->quota);
 	id_format(&t->id, f->turn);
-	f->begun = true;
-	if (sse_begin(f->resp) < 0)
-		return -1;
+	f->log = t->log;
 	return send_json(f, "session",
 	    json_pack("{s:s, s:s, s:o}", "session_key", t->session_key,
 		"turn_id", f->turn, "agent", chat_agent_json(t)));
@@ -140,11 +164,13 @@ stream_text(struct chat_sink *s, const char *piece, size_t len)
 
 	if (len == 0)
 		return 0;
+	f->n += (int64_t)len;
+	keep(f, "delta", piece, len);
 	buf_clear(&f->json);
 	buf_adds(&f->json, "{\"text\":");
 	buf_json_str(&f->json, piece + had, len - had);
 	buf_addc(&f->json, '}');
-	return send_event(f, "delta", (int64_t)len);
+	return send_event(f, "delta");
 }
 
 /* Arguments as the JSON they are, or the text that a model wrote instead. */
@@ -185,14 +211,22 @@ stream_beat(struct chat_sink *s)
 }
 
 void
-telling_end(
-    struct telling *f, const struct chat_turn *t, int rc, const struct err *e)
+telling_error(struct telling *f, const struct err *e)
 {
+	send_json(f, "error", problem_json(f->req, e));
+}
+
+/* Whoever has left hears nothing; who comes back reads it from the log. */
+static void
+stream_ended(
+    struct chat_sink *s, const struct chat_turn *t, int rc, const struct err *e)
+{
+	struct telling *f = (struct telling *)s;
 	char message[UUID_TEXT];
 
 	if (rc < 0) {
 		if (e->code != ERR_GONE)
-			send_json(f, "error", problem_json(f->req, e));
+			telling_error(f, e);
 		return;
 	}
 	id_format(&t->reply_id, message);
@@ -272,25 +306,38 @@ tell_ending(struct telling *f, const json_t *turn)
 
 void
 telling_stored(
-    struct telling *f, const json_t *turn, const json_t *offsets, int64_t from)
+    struct telling *f, const json_t *turn, const json_t *offsets, int64_t told)
 {
 	const char *error = json_string_value(json_object_get(turn, "error"));
 
-	f->from = from;
+	f->n = 0;
 	snprintf(f->turn, sizeof(f->turn), "%s", text_of(turn, "turn_id"));
-	f->begun = true;
-	if (sse_begin(f->resp) < 0 ||
-	    send_json(f, "session",
+	if (send_json(f, "session",
 		json_pack("{s:O, s:O, s:O}", "session_key",
 		    json_object_get(turn, "session_key"), "turn_id",
 		    json_object_get(turn, "turn_id"), "agent",
 		    json_object_get(turn, "agent"))) < 0 ||
 	    tell_said(f, turn, offsets) < 0)
 		return;
-	if (error)
+	if (error) {
+		f->n = told > f->n ? told : f->n;
 		send_json(f, "error", problem_stored(f->req, error));
-	else
+	} else {
 		tell_ending(f, turn);
+	}
+}
+
+int
+telling_event(struct telling *f, const struct event *ev)
+{
+	if (strcmp(ev->name, "delta") == 0) {
+		f->n = ev->n - (int64_t)ev->len;
+		return stream_text(&f->sink, ev->data, ev->len);
+	}
+	f->n = ev->n;
+	buf_clear(&f->json);
+	buf_add(&f->json, ev->data, ev->len);
+	return send_event(f, ev->name);
 }
 
 /*
@@ -323,7 +370,8 @@ telling_init(struct telling *f, const struct app *app, struct http_req *req,
 		.text = stream_text,
 		.tool_call = stream_tool_call,
 		.tool_result = stream_tool_result,
-		.beat = stream_beat }
+		.beat = stream_beat,
+		.ended = stream_ended }
 	                 : (struct chat_sink){ .opened = whole_opened,
 				   .text = whole_text,
 				   .tool_call = whole_tool_call,

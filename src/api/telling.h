@@ -13,11 +13,14 @@ struct app;
 struct http_req;
 struct http_resp;
 
+struct event;
+
 struct telling {
 	struct chat_sink sink; /* first */
 	struct http_req *req;
 	struct http_resp *resp;
-	struct buf json; /* the event being written */
+	struct event_log *log; /* of the turn that runs in this thread */
+	struct buf json;       /* the event being written */
 	char turn[UUID_TEXT];
 	int64_t n;    /* position in the stream */
 	int64_t from; /* what the reader has had already */
@@ -29,16 +32,22 @@ void telling_init(struct telling *f, const struct app *app,
     struct http_req *req, struct http_resp *resp, bool stream);
 /* RateLimit-*: of every counted answer, and of every refusal by a limit. */
 void telling_limits(struct http_resp *, const struct quota_state *);
-/* The end of a stream that was begun; whoever has left hears nothing. */
-void telling_end(
-    struct telling *f, const struct chat_turn *t, int rc, const struct err *e);
+/* Begin the stream, when that has not been done; -1: the reader has left. */
+int telling_begin(struct telling *f);
+/* An event that was told already to somebody else: what comes after f->from
+ * of it.  -1: the reader has left. */
+int telling_event(struct telling *f, const struct event *ev);
+/* A failure that ends the stream. */
+void telling_error(struct telling *f, const struct err *e);
 
 /*
- * Tell an ended turn as a stream: what comes after position ${from}, the rest
- * of its text at once.  ${turn}: as chat_turn_json() or chat_turn_get() have
- * made it; ${offsets}: bytes of reply before each of its tool calls, or NULL.
+ * Tell an ended turn as a stream: what comes after position f->from, the rest
+ * of its text at once; nothing is begun when that is nothing.  ${turn}: as
+ * chat_turn_json() or chat_turn_events() have made it; ${offsets}: bytes of
+ * reply before each of its tool calls, or NULL; ${told}: to where it was told
+ * before, which a turn that died with its worker does not know itself.
  */
 void telling_stored(
-    struct telling *f, const json_t *turn, const json_t *offsets, int64_t from);
+    struct telling *f, const json_t *turn, const json_t *offsets, int64_t told);
 
 #endif

@@ -30,8 +30,8 @@
 #define HASH_TEXT 68 /* \x and 64 digits */
 #define SCOPE_MAX 1024
 #define CLAIM_TIME (5 * CLOCK_S)
-/* Between looks at shared memory, and at the database. */
-#define LOOK_MS 5
+/* Between looks whether the reader has left, and at the database. */
+#define LOOK_MS 250
 #define ASK_LEAST_MS 10
 #define ASK_MOST_MS 250
 #define ANSWER_LIMITS ((struct json_limits){ 64, 1000000 })
@@ -103,15 +103,16 @@ static int
 read_claim(struct chat_turn *t, const struct db_result *r, enum claim *what,
     struct err *e)
 {
-	if (db_rows(r) == 0) { /* given back meanwhile */
-		*what = CLAIM_RUNS;
-		return 0;
-	}
+	*what = CLAIM_RUNS;
+	if (db_rows(r) == 0 || db_uuid(r, 0, 0, &t->priv->claimant) < 0)
+		return 0; /* given back meanwhile */
 	if (!db_bool(r, 0, 1))
 		return err_set_kind(e, ERR_INVALID, "idempotency-key-reused", 0,
 		    "another request was made with this Idempotency-Key");
-	*what = db_null(r, 0, 2) ? CLAIM_RUNS : CLAIM_ANSWERED;
-	return *what == CLAIM_ANSWERED ? read_answer(t, r, e) : 0;
+	if (db_null(r, 0, 2))
+		return 0;
+	*what = CLAIM_ANSWERED;
+	return read_answer(t, r, e);
 }
 
 /* Claim the key for this turn, or learn what there is: one round trip. */
@@ -185,11 +186,16 @@ wait_here(const struct chat_turn *t, struct err *e)
 	const struct chat_turn_priv *p = t->priv;
 	const struct uuid key = short_key(p);
 	struct uuid first;
+	struct follow f;
 
-	while (live_find_key(&key, &t->account->id, &first) &&
-	       clock_mono() < p->deadline)
-		if (p->sink->wait(p->sink, LOOK_MS) < 0)
+	if (!live_find_key(&key, &t->account->id, &first) ||
+	    !live_follow(&first, &f))
+		return 0;
+	while (live_follow_runs(&f) && clock_mono() < p->deadline) {
+		if (p->sink->wait(p->sink, 0) < 0)
 			return err_set(e, ERR_GONE, "the reader left");
+		live_follow_wait(&f, LOOK_MS);
+	}
 	return 0;
 }
 
@@ -204,7 +210,9 @@ turn_claim(struct chat_turn *t, struct err *e)
 		return 0;
 	hash_key(p);
 	for (;;) {
-		if (wait_here(t, e) < 0 || claim_in_place(t, &what, e) < 0)
+		/* A stream is followed, once it is known to be the same. */
+		if ((!p->ask->stream && wait_here(t, e) < 0) ||
+		    claim_in_place(t, &what, e) < 0)
 			return -1;
 		if (what != CLAIM_RUNS)
 			break;
@@ -213,6 +221,11 @@ turn_claim(struct chat_turn *t, struct err *e)
 			    "idempotency-key-in-use", 2,
 			    "the first request with this Idempotency-Key has "
 			    "no answer yet");
+		if (p->ask->stream && live_runs(&p->claimant)) {
+			t->id = p->claimant;
+			t->attach = true;
+			return 0;
+		}
 		/* on another host, or its end is being written */
 		if (p->sink->wait(p->sink, pause_ms) < 0)
 			return err_set(e, ERR_GONE, "the reader left");

@@ -13,6 +13,7 @@
 
 #include "shm/procs.h"
 #include "shm/shm.h"
+#include "util/clock.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
@@ -112,6 +113,7 @@ live_enter(const struct uuid *turn, const struct uuid *account,
 	atomic_store(&l->state, 1);
 	atomic_store(&own.waits[i], NULL);
 	atomic_store(&l->asked, 0);
+	atomic_store(&l->heard, 0);
 	atomic_store(&l->cancel, false);
 	word_copy(&l->turn, &t.id);
 	word_copy(&l->account, &a.id);
@@ -132,6 +134,7 @@ live_leave(struct live *l)
 		return;
 	pthread_mutex_lock(&own.mu);
 	atomic_store(&l->state, 0);
+	bell_ring(&l->said);
 	own.free[own.nfree++] = (unsigned)(l - own.base);
 	pthread_mutex_unlock(&own.mu);
 }
@@ -143,12 +146,21 @@ live_wait(struct live *l)
 	return (struct net_wait **)(void *)&own.waits[l - own.base];
 }
 
+static bool
+is_turn(const struct live *l, const struct uuid *turn)
+{
+	struct word_id t;
+
+	if (atomic_load(&l->state) != 2)
+		return false;
+	word_read(&t.id, &l->turn);
+	return id_eq(&t.id, turn);
+}
+
 /* The place of a running turn, and the slot it is in; NULL: none. */
 static struct live *
-find(const struct uuid *turn, const struct uuid *account, unsigned *slot,
-    struct uuid *session)
+find_place(const struct uuid *turn, unsigned *slot)
 {
-	struct word_id t, a, s;
 	unsigned i, k, top;
 	struct live *l;
 
@@ -156,24 +168,32 @@ find(const struct uuid *turn, const struct uuid *account, unsigned *slot,
 		top = atomic_load(&heads[i].top);
 		for (k = 0; k < top; k++) {
 			l = &places[(size_t)i * per_slot + k];
-			if (atomic_load(&l->state) != 2)
-				continue;
-			word_read(&t.id, &l->turn);
-			if (!id_eq(&t.id, turn))
-				continue;
-			word_read(&a.id, &l->account);
-			word_read(&s.id, &l->session);
-			atomic_thread_fence(memory_order_acquire);
-			word_read(&t.id, &l->turn);
-			if (atomic_load(&l->state) != 2 ||
-			    !id_eq(&t.id, turn) || !id_eq(&a.id, account))
-				return NULL;
-			*slot = i;
-			*session = s.id;
-			return l;
+			if (is_turn(l, turn)) {
+				*slot = i;
+				return l;
+			}
 		}
 	}
 	return NULL;
+}
+
+/* The same, of this account. */
+static struct live *
+find(const struct uuid *turn, const struct uuid *account, unsigned *slot,
+    struct uuid *session)
+{
+	struct live *l = find_place(turn, slot);
+	struct word_id a, s;
+
+	if (l == NULL)
+		return NULL;
+	word_read(&a.id, &l->account);
+	word_read(&s.id, &l->session);
+	atomic_thread_fence(memory_order_acquire);
+	if (!is_turn(l, turn) || !id_eq(&a.id, account))
+		return NULL;
+	*session = s.id;
+	return l;
 }
 
 bool
@@ -247,6 +267,59 @@ live_find_key(
 				return true;
 	}
 	return false;
+}
+
+bool
+live_runs(const struct uuid *turn)
+{
+	unsigned slot;
+
+	return find_place(turn, &slot) != NULL;
+}
+
+bool
+live_follow(const struct uuid *turn, struct follow *f)
+{
+	unsigned slot;
+
+	f->turn = *turn;
+	f->place = find_place(turn, &slot);
+	return live_follow_runs(f);
+}
+
+bool
+live_follow_runs(struct follow *f)
+{
+	if (f->place == NULL)
+		return false;
+	f->heard = bell_heard(&f->place->said);
+	if (!is_turn(f->place, &f->turn)) {
+		f->place = NULL;
+		return false;
+	}
+	/* The next turn of the place may get this mark: it then waits a moment
+	 * longer for its reader. */
+	atomic_store(&f->place->heard, clock_mono());
+	return true;
+}
+
+void
+live_follow_wait(struct follow *f, int ms)
+{
+	if (f->place != NULL)
+		bell_wait(&f->place->said, f->heard, ms);
+}
+
+void
+live_said(struct live *l)
+{
+	bell_ring(&l->said);
+}
+
+int64_t
+live_heard(const struct live *l)
+{
+	return atomic_load(&l->heard);
 }
 
 bool
@@ -340,6 +413,7 @@ live_reap(unsigned slot,
 		if (atomic_load(&l->state) == 2 && lost != NULL)
 			lost(arg, &l->turn, &l->account);
 		atomic_store(&l->state, 0);
+		bell_ring(&l->said);
 	}
 	atomic_store(&heads[slot].top, 0);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/bell.h"
 #include "util/id.h"
 
 struct net_wait;
@@ -22,6 +23,9 @@ struct live {
 	_Alignas(8) struct uuid turn, account, session; /* written once */
 	struct uuid widget_key; /* who may read and stop it; nil: API callers */
 	struct uuid key;        /* of its Idempotency-Key's hash; nil: none */
+	struct bell said;       /* rings when there is more to read, and at
+	                           its end */
+	_Atomic(int64_t) heard; /* clock_mono() when somebody last followed */
 	_Atomic(uint64_t) asked; /* the last half of the turn to be stopped */
 	_Atomic(int) state;      /* 0 free, 1 being filled, 2 runs */
 	_Atomic(bool) cancel;
@@ -42,6 +46,30 @@ void live_key(struct live *, const struct uuid *key);
 /* The turn that was claimed under this key and runs on this host. */
 bool live_find_key(
     const struct uuid *key, const struct uuid *account, struct uuid *turn);
+/* Does it run on this host, whosever it is? */
+bool live_runs(const struct uuid *turn);
+
+/*
+ * Following a turn that runs on this host, whatever its process.  Whoever
+ * follows keeps it from being cancelled for want of a reader, as long as
+ * live_follow_runs() is called at least twice a second.
+ */
+struct follow {
+	struct live *place;
+	struct uuid turn;
+	unsigned heard;
+};
+/* False: it does not run here. */
+bool live_follow(const struct uuid *turn, struct follow *);
+/* Does it still?  To be asked before its events are read: what they hold then
+ * is all when it does not. */
+bool live_follow_runs(struct follow *);
+/* Sleep until there is more than live_follow_runs() knew of, or ${ms}. */
+void live_follow_wait(struct follow *, int ms);
+/* The turn's own: there is more to read. */
+void live_said(struct live *);
+/* When somebody last followed it, clock_mono(); 0 never. */
+int64_t live_heard(const struct live *);
 
 /* Is the turn running on this host?  Its session, when asked. */
 bool live_find(

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "agent/catalog.h"
+#include "agent/spec.h"
 #include "auth/key.h"
 #include "auth/session_key.h"
 #include "chat/live.h"
@@ -24,6 +26,7 @@ struct asked {
 	const struct uuid *turn;
 	const char *session_key;
 	int64_t deadline;
+	json_t **offsets; /* where its tools were called; NULL: not asked */
 };
 
 static json_t *
@@ -92,9 +95,12 @@ find_written(const struct asked *a, const char *turn, const void *ctx,
 	if (db_run(a->deps->db, DB_READ, &a->account->id, calls, 2, a->deadline,
 		ctx, e) < 0)
 		return -1;
-	if (db_rows(calls[1].result) > 0)
+	if (db_rows(calls[1].result) > 0) {
 		*ret = finished_json(turn, a->turn, calls[1].result);
-	else if (db_rows(calls[0].result) > 0)
+		if (a->offsets && *ret && !db_null(calls[1].result, 0, 19))
+			*a->offsets =
+			    session_stored_json(calls[1].result, 0, 19);
+	} else if (db_rows(calls[0].result) > 0)
 		*ret = running_json(turn, db_text(calls[0].result, 0, 0));
 	else
 		return 0;
@@ -150,9 +156,43 @@ chat_turn_get(const struct chat_deps *deps, const struct account *account,
     int64_t deadline, json_t **ret, struct err *e)
 {
 	const struct asked a = { deps, account, key, turn, session_key,
-		deadline };
+		deadline, NULL };
 
 	return find_turn(&a, ret, e);
+}
+
+/* As it is shown now; an agent that is no more has its name. */
+static void
+add_display_name(const struct asked *a, json_t *agent)
+{
+	const char *type = json_string_value(json_object_get(agent, "type"));
+	const char *name = json_string_value(json_object_get(agent, "name"));
+	const struct agent_spec *spec = NULL;
+	struct err e;
+
+	if (!type || !name)
+		return;
+	if (catalog_get(a->deps->catalog, a->account, type, name, a->deadline,
+		&spec, &e) == 0)
+		name = spec->display_name;
+	json_object_set_new(agent, "display_name", json_string(name));
+	if (spec)
+		agent_spec_unref(spec);
+}
+
+int
+chat_turn_events(const struct chat_deps *deps, const struct account *account,
+    const struct key *key, const struct uuid *turn, const char *session_key,
+    int64_t deadline, json_t **ret, json_t **offsets, struct err *e)
+{
+	const struct asked a = { deps, account, key, turn, session_key,
+		deadline, offsets };
+
+	*offsets = NULL;
+	if (find_turn(&a, ret, e) < 0)
+		return -1;
+	add_display_name(&a, json_object_get(*ret, "agent"));
+	return 0;
 }
 
 static bool
@@ -169,7 +209,7 @@ chat_turn_stop(const struct chat_deps *deps, const struct account *account,
     int64_t deadline, json_t **ret, bool *asked, struct err *e)
 {
 	const struct asked a = { deps, account, key, turn, session_key,
-		deadline };
+		deadline, NULL };
 	json_t *found;
 
 	if (find_turn(&a, &found, e) < 0)

@@ -25,6 +25,12 @@ struct key;
 int chat_turn_get(const struct chat_deps *, const struct account *,
     const struct key *, const struct uuid *turn, const char *session_key,
     int64_t deadline, json_t **ret, struct err *e);
+/* The same, with what its events are told from: the agent's display_name, and
+ * the bytes of reply before each of its tool calls (NULL: none; new
+ * reference). */
+int chat_turn_events(const struct chat_deps *, const struct account *,
+    const struct key *, const struct uuid *turn, const char *session_key,
+    int64_t deadline, json_t **ret, json_t **offsets, struct err *e);
 /* Ask it to stop.  *ret is what chat_turn_get() gives, *asked tells whether it
  * was running (it ends soon) or had ended already. */
 int chat_turn_stop(const struct chat_deps *, const struct account *,

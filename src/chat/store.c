@@ -283,7 +283,7 @@ const struct db_stmt chat_stmt_turn = {
 	" (t.cost_usd * 1000000000)::int8, t.usage_estimated,"
 	" t.tool_calls, t.citations, t.finish_reason, t.error_kind,"
 	" t.latency_ms, " MICROSECONDS("t.started_at") ", " MICROSECONDS(
-	    "t.finished_at") " FROM turns t JOIN sessions s"
+	    "t.finished_at") ", t.tool_offsets FROM turns t JOIN sessions s"
 			     " ON s.account_id = t.account_id AND s.id = "
 			     "t.session_id"
 			     " WHERE t.account_id = $1 AND t.id = $2"

@@ -11,6 +11,7 @@
 #include "agent/catalog.h"
 #include "agent/spec.h"
 #include "auth/key.h"
+#include "chat/event_log.h"
 #include "chat/turn_priv.h"
 #include "chat/used.h"
 #include "db/writer.h"
@@ -22,6 +23,9 @@
 #include "util/banned.h"
 
 #define STORE_WAIT (4 * CLOCK_S)
+/* How long a turn waits for a reader who broke off. */
+#define GRACE (1500 * CLOCK_MS)
+#define GRACE_LOOK_MS 100
 
 static const char no_agent[] = "there is nothing here for this caller";
 
@@ -143,6 +147,15 @@ turn_open_late(struct opener_item *item)
 	writer_post(p->deps->writer, piece_of_open(p->turn));
 }
 
+static void
+reader_left(struct chat_turn_priv *p)
+{
+	if (p->reader_gone)
+		return;
+	p->reader_gone = true;
+	p->gone_at = clock_mono();
+}
+
 static int
 turn_open(struct chat_turn *t, struct err *e)
 {
@@ -163,8 +176,11 @@ turn_open(struct chat_turn *t, struct err *e)
 	t->counted = true;
 	chat_used_add(&t->account->id, &t->spec->id);
 	opener_add(&p->open, p->claimed ? 0 : p->deps->turn_open_after_ms);
+	if (p->ask->stream)
+		t->log = event_log_begin(t);
+	p->opened = true;
 	if (p->sink->opened(p->sink, t) < 0)
-		p->reader_gone = true;
+		reader_left(p);
 	return 0;
 }
 
@@ -174,15 +190,40 @@ struct told {
 	struct chat_turn_priv *p;
 };
 
+/*
+ * Without its reader: until when the turn goes on at least.  Who broke off may
+ * come back for a stream, or ask again with the same key; whoever follows the
+ * turn is its reader meanwhile.
+ */
+static int64_t
+grace_end(const struct chat_turn_priv *p)
+{
+	int64_t heard = live_heard(p->live);
+
+	if (!p->ask->stream && !p->claimed)
+		return 0;
+	return (heard > p->gone_at ? heard : p->gone_at) + GRACE;
+}
+
 /* 0 go on, -1 stop: asked to, or nobody listens and nobody wants the end. */
 static int
 after_telling(struct chat_turn_priv *p, int rc)
 {
 	if (rc < 0)
-		p->reader_gone = true;
+		reader_left(p);
 	if (atomic_load(&p->live->cancel))
 		return -1;
-	return p->reader_gone && !p->finish ? -1 : 0;
+	return p->reader_gone && !p->finish && clock_mono() >= grace_end(p) ? -1
+	                                                                    : 0;
+}
+
+/* The connection has broken: look again in so many ms; 0 stop. */
+static int
+on_gone(struct llm_sink *s)
+{
+	struct chat_turn_priv *p = ((struct told *)s)->p;
+
+	return after_telling(p, -1) < 0 ? 0 : GRACE_LOOK_MS;
 }
 
 static int
@@ -190,8 +231,7 @@ on_text(struct llm_sink *s, const char *piece, size_t len)
 {
 	struct chat_turn_priv *p = ((struct told *)s)->p;
 
-	return after_telling(
-	    p, p->reader_gone ? 0 : p->sink->text(p->sink, piece, len));
+	return after_telling(p, p->sink->text(p->sink, piece, len));
 }
 
 static int
@@ -208,9 +248,8 @@ on_tool_call(struct agent_sink *s, const char *id, const char *name,
 {
 	struct chat_turn_priv *p = ((struct told *)s)->p;
 
-	return after_telling(p,
-	    p->reader_gone ? 0
-			   : p->sink->tool_call(p->sink, id, name, arguments));
+	return after_telling(
+	    p, p->sink->tool_call(p->sink, id, name, arguments));
 }
 
 static int
@@ -219,9 +258,8 @@ on_tool_result(struct agent_sink *s, const char *id, const char *name, bool ok,
 {
 	struct chat_turn_priv *p = ((struct told *)s)->p;
 
-	return after_telling(p, p->reader_gone ? 0
-					       : p->sink->tool_result(p->sink,
-						     id, name, ok, summary));
+	return after_telling(
+	    p, p->sink->tool_result(p->sink, id, name, ok, summary));
 }
 
 /* How it ended, in the words of the API and the tables. */
@@ -239,7 +277,7 @@ turn_ended(struct chat_turn *t, int rc, const struct err *why)
 		return;
 	}
 	if (p->stopped || (rc == 0 && !whole) || why->code == ERR_GONE ||
-	    why->code == ERR_CANCELLED || (p->reader_gone && !p->finish)) {
+	    why->code == ERR_CANCELLED) {
 		t->status = "cancelled";
 		t->finish_reason = llm_finish_name(LLM_CANCELLED);
 		return;
@@ -271,6 +309,7 @@ ask_agent(struct chat_turn *t, struct err *e)
 
 	told.agent.llm.text = on_text;
 	told.agent.llm.beat = on_beat;
+	told.agent.llm.gone = on_gone;
 	told.agent.llm.gone_fd = p->sink->gone_fd;
 	told.agent.llm.ignore_gone = p->finish;
 	told.agent.llm.beat_ms = p->sink->beat_ms;
@@ -360,8 +399,6 @@ turn_settle(struct chat_turn *t)
 	opener_remove(&p->open);
 	if (p->claimed && !t->durable)
 		writer_post(p->deps->writer, piece_of_free_key(t));
-	live_leave(p->live);
-	p->live = NULL;
 	if (p->taken && p->asked)
 		quota_settle(&p->quota, used->input + used->output);
 	else if (p->taken)
@@ -415,7 +452,7 @@ outcome(const struct chat_turn *t, struct err *e)
 {
 	const struct chat_turn_priv *p = t->priv;
 
-	if (t->replay)
+	if (t->replay || t->attach)
 		return 0;
 	if (p->failure.code != ERR_NONE) {
 		*e = p->failure;
@@ -435,11 +472,18 @@ chat_turn_run(const struct chat_deps *deps, const struct chat_ask *ask,
 	int rc = 0;
 
 	*ret = t;
-	for (size_t i = 0;
-	     rc == 0 && !t->replay && i < sizeof(steps) / sizeof(*steps); i++) {
+	for (size_t i = 0; rc == 0 && !t->replay && !t->attach &&
+			   i < sizeof(steps) / sizeof(*steps);
+	     i++) {
 		t->step = steps[i].name;
 		rc = steps[i].step(t, e);
 	}
 	turn_settle(t);
-	return rc < 0 ? -1 : outcome(t, e);
+	if (rc == 0)
+		rc = outcome(t, e);
+	if (t->priv->opened && sink->ended)
+		sink->ended(sink, t, rc, e);
+	live_leave(t->priv->live);
+	t->priv->live = NULL;
+	return rc;
 }

@@ -19,6 +19,7 @@ struct agent_spec;
 struct accounts;
 struct catalog;
 struct db_pool;
+struct event_log;
 struct key;
 struct knowledge;
 struct llm;
@@ -39,6 +40,7 @@ struct chat_deps {
 	int total_ms; /* the turn's deadline */
 	int tool_rounds;
 	int64_t widget_per_minute, widget_session_per_minute;
+	const char *turns_dir; /* of event logs; NULL: none are kept */
 };
 
 /* What the face read from the request. */
@@ -64,7 +66,8 @@ struct chat_ask {
  * Where a turn is told; the face hands one down.  opened() comes once, when
  * nothing but the run can fail any more; before it a failure is chat_turn's
  * return only.  text and tools as they happen.  All return -1 once the reader
- * is gone.
+ * is gone, and are called all the same while the turn goes on: somebody else
+ * may follow it.
  */
 struct chat_turn;
 struct chat_sink {
@@ -77,6 +80,10 @@ struct chat_sink {
 	int (*beat)(struct chat_sink *);
 	/* Before opened(): sleep ${ms}, less when the reader leaves. */
 	int (*wait)(struct chat_sink *, int ms);
+	/* Once after opened(): what chat_turn_run() is about to return.  The
+	 * turn is durable if it can be, and still seen to run. */
+	void (*ended)(struct chat_sink *, const struct chat_turn *, int rc,
+	    const struct err *);
 	int gone_fd;
 	int beat_ms;
 };
@@ -101,7 +108,11 @@ struct chat_turn {
 	 * chat_turn_json() made it, and nothing was run; tool_offsets: bytes
 	 * of its reply said before each of its tool calls, NULL: none. */
 	json_t *replay, *tool_offsets;
-	const char *step; /* the last one begun, for the log */
+	/* A stream whose first request runs: nothing was run, and the face
+	 * follows the turn ${id}. */
+	bool attach;
+	struct event_log *log; /* where a stream's events go too, or NULL */
+	const char *step;      /* the last one begun, for the log */
 	struct chat_turn_priv *priv;
 };
 
@@ -110,7 +121,8 @@ struct chat_turn {
  * Its memory and references hang below ${ctx}; *ret is set in any case.
  * Returns 0 when the turn ended as it should, or was stopped by DELETE, and is
  * durable; or when ret->replay is the answer that an earlier request with the
- * same key got, and then opened() was not called; -1 with e otherwise:
+ * same key got, or ret->attach says that it runs, and then opened() was not
+ * called; -1 with e otherwise:
  *	before opened(), and nothing is stored: ERR_NOT_FOUND, ERR_INVALID
  *	(kind "idempotency-key-reused": another question under the same key),
  *	ERR_CONFLICT ("idempotency-key-in-use": the first request with this key

@@ -26,10 +26,13 @@ struct chat_turn_priv {
 
 	unsigned char key_hash[32]; /* of caller and Idempotency-Key */
 	bool claimed;               /* the key is this turn's */
+	struct uuid claimant;       /* if not: whose it is */
 
 	struct live *live;
+	bool opened;        /* the sink was told */
 	bool finish;        /* go on though the reader leaves */
 	bool reader_gone;   /* it has */
+	int64_t gone_at;    /* clock_mono() */
 	bool stopped;       /* by DELETE */
 	struct err failure; /* why the run failed; ERR_NONE: it did not */
 	int64_t finished_us;

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chat/event_log.h"
 #include "conf/conf.h"
 #include "daemon/lost.h"
 #include "daemon/parts.h"
@@ -31,6 +32,7 @@
 /* A job that takes long rests for this many times as long. */
 #define REST_FACTOR 20
 #define RETRY (5 * CLOCK_S)
+#define SWEEP_EVERY (30 * CLOCK_S)
 
 static const struct {
 	enum store_job job;
@@ -51,6 +53,8 @@ struct jobs {
 	pthread_mutex_t mu;
 	pthread_cond_t cv;
 	char host[256];
+	char turns_dir[256];
+	int64_t swept;
 	int64_t due[JOB_COUNT];
 	/* Who was told to the database, and when; by slot. */
 	struct uuid seen[PROCS_MAX];
@@ -161,6 +165,22 @@ jobs_timers(struct jobs *j)
 	return 0;
 }
 
+/* Logs of streams whose workers have died. */
+static void
+jobs_sweep(struct jobs *j)
+{
+	int64_t now = clock_mono();
+	unsigned n;
+
+	if (now - j->swept < SWEEP_EVERY)
+		return;
+	j->swept = now;
+	n = event_log_sweep(j->turns_dir);
+	if (n > 0)
+		log_event(
+		    LOG_INFO, "event_logs_swept", "files", log_int(n), NULL);
+}
+
 static void *
 jobs_main(void *arg)
 {
@@ -172,6 +192,7 @@ jobs_main(void *arg)
 		if (jobs_gone(j) == 0 && jobs_seen(j) == 0 &&
 		    jobs_timers(j) == 0)
 			jobs_note(j, NULL, NULL);
+		jobs_sweep(j);
 		at = clock_mono() + TICK_MS * CLOCK_MS;
 		ts.tv_sec = (time_t)(at / CLOCK_S);
 		ts.tv_nsec = (long)(at % CLOCK_S);
@@ -205,6 +226,7 @@ jobs_start(struct jobs *j)
 	pthread_condattr_destroy(&attr);
 	if (gethostname(j->host, sizeof(j->host) - 1) != 0)
 		snprintf(j->host, sizeof(j->host), "localhost");
+	snprintf(j->turns_dir, sizeof(j->turns_dir), "%s/turns", c->run_dir);
 	j->db = db_pool_new(&o);
 	/* One of them on a host is enough for the timers. */
 	if (j->process->index != 1)

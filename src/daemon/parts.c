@@ -15,6 +15,7 @@
 #include "auth/probe.h"
 #include "auth/session_key.h"
 #include "cache/cold.h"
+#include "chat/event_log.h"
 #include "chat/live.h"
 #include "chat/store.h"
 #include "chat/used.h"
@@ -137,7 +138,11 @@ build_chat(struct parts *p)
 	    catalog_new(&p->tiers, p->templates, (unsigned)c->cache_hot);
 	p->knowledge = knowledge_new(p->db, (unsigned)c->cache_searches);
 	build_writer(p);
+	p->turns_dir = mem_printf(p->app.accounts, "%s/turns", c->run_dir);
+	if (!event_log_setup(p->turns_dir))
+		log_event(LOG_WARN, "no_event_logs", "dir", p->turns_dir, NULL);
 	p->app.chat = (struct chat_deps){ .db = p->db,
+		.turns_dir = p->turns_dir,
 		.accounts = p->app.accounts,
 		.catalog = p->catalog,
 		.knowledge = p->knowledge,
@@ -412,6 +417,7 @@ parts_refresh(struct parts *p)
 	refresh_prices(p);
 	preload(p);
 	flush_used(p);
+	event_log_tidy(p->turns_dir);
 }
 
 static void

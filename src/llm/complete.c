@@ -203,6 +203,14 @@ on_beat(void *arg)
 	return sink->beat(sink);
 }
 
+static int
+on_gone(void *arg)
+{
+	struct ask *a = arg;
+
+	return a->s.sink->gone(a->s.sink);
+}
+
 /* Settling. */
 
 static int
@@ -349,6 +357,7 @@ ask_network(struct llm *l, struct ask *a, const struct llm_request *rq,
 		.ignore_gone = sink->ignore_gone,
 		.beat_ms = sink->beat ? sink->beat_ms : 0,
 		.on_beat = sink->beat ? on_beat : NULL,
+		.on_gone = sink->gone ? on_gone : NULL,
 		.cancel = sink->cancel,
 		.wait = sink->wait };
 	int rc = net_call(l->net, &c, &a->net, e);

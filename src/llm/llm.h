@@ -86,8 +86,11 @@ struct llm_sink {
 	/* A piece of visible text (valid UTF-8, whole characters); -1: stop */
 	int (*text)(struct llm_sink *, const char *piece, size_t len);
 	int (*beat)(struct llm_sink *); /* -1: the reader is gone */
-	int gone_fd;                    /* -1 none */
-	bool ignore_gone;               /* finish though the reader left */
+	/* The reader is gone: how many ms to go on before this is asked again;
+	 * 0 stop, as without it. */
+	int (*gone)(struct llm_sink *);
+	int gone_fd;      /* -1 none */
+	bool ignore_gone; /* finish though the reader left */
 	int beat_ms;
 	atomic_bool *cancel;
 	struct net_wait **wait;

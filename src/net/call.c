@@ -37,6 +37,7 @@ struct run {
 	int64_t connected_at; /* 0: not connected */
 	int64_t body_at;      /* last bytes of the body */
 	int64_t beat_at;
+	int64_t gone_at;   /* when to ask again what to do without reader */
 	int64_t enough_at; /* 0: more is wanted */
 	size_t enough_bytes;
 	struct head head;
@@ -189,6 +190,19 @@ run_limit(const struct run *x, const char **what)
 	return at;
 }
 
+/* Without its reader: go on for a while, or end. */
+static void
+reader_gone(struct run *x, int64_t now)
+{
+	int ms = x->c->on_gone ? x->c->on_gone(x->c->arg) : 0;
+
+	x->watch = false; /* nothing new comes from there */
+	if (ms <= 0)
+		run_end(x, NET_GONE);
+	else
+		x->gone_at = now + ms * CLOCK_MS;
+}
+
 static void
 check_reader(struct run *x)
 {
@@ -196,7 +210,7 @@ check_reader(struct run *x)
 		return;
 	int gone = net_peer_gone(x->c->gone_fd);
 	if (gone > 0)
-		run_end(x, NET_GONE);
+		reader_gone(x, clock_mono());
 	else if (gone < 0)
 		x->watch = false; /* pipelined bytes: polling would spin */
 }
@@ -216,8 +230,10 @@ run_check(struct run *x, int64_t now)
 	    now >= x->beat_at + c->beat_ms * CLOCK_MS) {
 		x->beat_at = now;
 		if (c->on_beat(c->arg) != 0 && !c->ignore_gone)
-			run_end(x, NET_GONE);
+			reader_gone(x, now);
 	}
+	if (x->gone_at > 0 && now >= x->gone_at && !x->ended && !x->enough_at)
+		reader_gone(x, now);
 	at = run_limit(x, &what);
 	if (at > 0 && now >= at && !x->ended) {
 		x->limit = what;
@@ -238,6 +254,8 @@ line_wait(struct run *x, int64_t now)
 	min_at(&at, run_limit(x, &what));
 	if (x->c->on_beat && !x->enough_at)
 		min_at(&at, after_ms(x->beat_at, x->c->beat_ms));
+	if (!x->enough_at)
+		min_at(&at, x->gone_at);
 	int ms = clock_left_ms(at, SLEEP_MAX_MS);
 	if (curl_multi_poll(x->line->multi, &extra,
 		x->watch && !x->enough_at ? 1 : 0, ms, NULL) != CURLM_OK)

@@ -65,9 +65,12 @@ struct net_call {
 	/* While waiting: */
 	int gone_fd; /* readable at EOF when the reader has left; -1 none */
 	bool ignore_gone; /* run to the end though the reader left */
-	int beat_ms;      /* call on_beat this often, whatever the peer sends;
-	                     0 never */
-	int (*on_beat)(void *arg); /* -1: the reader is gone */
+	/* The reader has left: how many ms to go on, when this is asked again;
+	 * 0, or no function: the call ends as NET_GONE. */
+	int (*on_gone)(void *arg);
+	int beat_ms; /* call on_beat this often, whatever the peer sends;
+	                0 never */
+	int (*on_beat)(void *arg); /* -1: the reader is gone, as above */
 	atomic_bool *cancel;       /* set from outside: stop (see net_wake) */
 	/* Out: non-NULL while the call runs, for net_wake; written and to be
 	 * read with __atomic builtins. */

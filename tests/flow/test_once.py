@@ -7,7 +7,7 @@ import time
 import unittest
 import uuid
 
-from rig import NOBODY, Provider, Rig, wait_until
+from rig import Provider, Rig, wait_until
 
 CHAT = "/accounts/acme-healthcare/chat/sales/human_health"
 
@@ -171,30 +171,6 @@ class OnceTest(unittest.TestCase):
         self.assertEqual([r.status for r in replies], [502] * 3)
         self.assertEqual([t[0] for t in self.turns("each in turn")],
                          ["failed"] * 3)
-
-    def test_waiting_ends_with_409(self):
-        """The row of somebody who never answers, on another host."""
-        other = Rig("wait", params={"provider_total": "1s"})
-        try:
-            key = "never"
-            self.assertEqual(other.chat(message="x", headers=dict(
-                other.auth(), **{"Idempotency-Key": key})).status, 200)
-            other.sql("update idempotency_keys set answer = null, "
-                      f"worker_id = '{NOBODY}'")
-            reply = other.chat(message="x", headers=dict(
-                other.auth(), **{"Idempotency-Key": key}))
-            self.assertEqual(reply.status, 409, reply)
-            self.assertGreaterEqual(int(reply.headers["retry-after"]), 1)
-            # A day later nobody remembers.
-            other.sql("update idempotency_keys set created_at = "
-                      "now() - interval '24 hours 1 second'")
-            reply = other.chat(message="another", headers=dict(
-                other.auth(), **{"Idempotency-Key": key}))
-            self.assertEqual(reply.status, 200, reply)
-            self.assertEqual(other.sql("select count(*), count(answer) from "
-                                       "idempotency_keys"), [["1", "1"]])
-        finally:
-            other.close()
 
     # -- streams ---------------------------------------------------------
 

@@ -392,6 +392,18 @@ logfile = {self.path("log", "pgbouncer.log")}
                   json.dumps(dict(body, message=message)), headers)
         return Stream(c, c.getresponse())
 
+    def resume(self, turn, last=None, agent="sales/human_health",
+               account="acme-healthcare", key=None, headers=None,
+               timeout=30):
+        """Go on with a turn's stream after the event ${last}."""
+        c = self.connect(timeout)
+        headers = dict(self.auth(key) if headers is None else headers)
+        if last is not None:
+            headers["Last-Event-ID"] = last
+        c.request("GET", f"/accounts/{account}/agents/{agent}/stream?"
+                  f"turn_id={turn}", headers=headers)
+        return Stream(c, c.getresponse())
+
     def sql(self, query, role="sb_owner"):
         """Rows (lists of text) of a query as ${role}."""
         out = subprocess.run(

@@ -110,6 +110,7 @@ act(const char *name, struct http_req *req, struct http_resp *resp)
 
 HANDLER(api_chat)
 HANDLER(api_stream)
+HANDLER(api_resume)
 HANDLER(api_turn_get)
 HANDLER(api_turn_stop)
 HANDLER(api_messages)

@@ -15,9 +15,12 @@
 #include "agent/spec.h"
 #include "api/app.h"
 #include "api/chat_body.h"
+#include "api/follow.h"
 #include "api/guard.h"
 #include "api/handlers.h"
+#include "api/telling.h"
 #include "auth/key.h"
+#include "chat/event_log.h"
 #include "chat/turn.h"
 #include "telemetry/log.h"
 #include "unit/http/memio.h"
@@ -33,12 +36,16 @@ static struct {
 	bool limited, tool;
 	int leaves_at;      /* what sink call said that nobody is there */
 	const char *replay; /* the answer of an earlier request */
+	bool attach;        /* which runs */
+	bool refused;       /* or has been refused since */
+	char kept[2048];
 	char key[256];
 	struct chat_ask seen;
 	char message[64], session[64], email[64];
 	int calls;
 } fake;
 
+static struct key api_key = { .kind = KEY_API };
 static struct agent_spec spec = {
 	.type = "sales", .name = "one", .display_name = "One"
 };
@@ -58,6 +65,36 @@ turn_drop(struct chat_turn *t)
 	json_decref(t->answer.tool_calls);
 	json_decref(t->answer.citations);
 	return 0;
+}
+
+/* What of the stream is kept for others. */
+void
+event_log_add(struct event_log *l, const struct event *ev)
+{
+	size_t at = strlen(fake.kept);
+
+	assert_ptr_equal(l, &fake);
+	snprintf(fake.kept + at, sizeof(fake.kept) - at, "%s %lld %.*s\n",
+	    ev->name, (long long)ev->n, (int)ev->len, ev->data);
+}
+
+/* The turn that runs under the key, or was refused before it could. */
+int
+follow_turn(struct app *a, struct telling *f, const struct caller *caller,
+    const struct uuid *turn, struct err *e)
+{
+	char text[UUID_TEXT];
+
+	(void)a;
+	assert_ptr_equal(caller->key, &api_key);
+	id_format(turn, text);
+	assert_string_equal(text, TURN);
+	fake.attach = false;
+	if (fake.refused)
+		return err_set(e, ERR_NOT_FOUND, "nothing");
+	snprintf(f->turn, sizeof(f->turn), "%s", text);
+	return telling_event(f,
+	    &(struct event){ .name = "done", .n = 14, .data = "{}", .len = 2 });
 }
 
 /* Of libsb_chat only the JSON of a turn is real here. */
@@ -80,6 +117,12 @@ chat_turn_run(const struct chat_deps *deps, const struct chat_ask *ask,
 	t->step = "run";
 	snprintf(fake.key, sizeof(fake.key), "%s",
 	    ask->idempotency_key ? ask->idempotency_key : "(none)");
+	t->log = (struct event_log *)(void *)&fake;
+	if (fake.attach) {
+		id_parse(TURN, 36, &t->id);
+		t->attach = true;
+		return 0;
+	}
 	if (fake.replay) {
 		talloc_set_destructor(t, turn_drop);
 		t->replay = json_loads(fake.replay, 0, NULL);
@@ -109,6 +152,8 @@ chat_turn_run(const struct chat_deps *deps, const struct chat_ask *ask,
 	note(sink->text(sink, "llo", 3));
 	if (fake.after.code) {
 		*e = fake.after;
+		if (sink->ended)
+			sink->ended(sink, t, -1, e);
 		return -1;
 	}
 	buf_init(&t->answer.reply.text, t, 1024);
@@ -124,6 +169,8 @@ chat_turn_run(const struct chat_deps *deps, const struct chat_ask *ask,
 	t->status = "completed";
 	t->finish_reason = "stop";
 	t->latency_us = 12345;
+	if (sink->ended)
+		sink->ended(sink, t, 0, e);
 	return 0;
 }
 
@@ -131,7 +178,6 @@ static struct app app = { .face = FACE_CHAT,
 	.body_max_chat = 65536,
 	.message_max = 32,
 	.beat_ms = 3000 };
-static struct key api_key = { .kind = KEY_API };
 static struct key widget_key = { .kind = KEY_WIDGET };
 static struct caller who;
 static struct memio m;
@@ -254,6 +300,12 @@ a_stream_to_the_letter(void **state)
 	assert_true(memio_has(&m, "Content-Type: text/event-stream"));
 	assert_true(fake.seen.stream);
 	done();
+	/* kept is the same, but that text is text */
+	assert_memory_equal(fake.kept, "session 1 {\"session_key\":", 25);
+	assert_non_null(strstr(
+	    fake.kept, "}\ndelta 6 H\xc3\xa9\"\n\ntool_call 7 {\"id\":\"c1\""));
+	assert_non_null(strstr(fake.kept, "}\ndelta 11 llo\nmessage 12 {"));
+	assert_non_null(strstr(fake.kept, "}\ndone 14 {}\n"));
 	/* the chat route streams when the body says so */
 	post(api_chat, "{\"message\":\"Hi\",\"stream\":true}");
 	assert_true(memio_has(&m, "Content-Type: text/event-stream"));
@@ -347,6 +399,25 @@ an_answer_is_given_again(void **state)
 	    "event: delta\nid: " TURN ":6\ndata: {\"text\":\"Hello\"}\n\n"));
 	assert_non_null(strstr(memio_body(&m), "event: done\nid: " TURN ":9"));
 	done();
+	key_header = NULL;
+}
+
+static void
+a_stream_that_runs_is_attached_to(void **state)
+{
+	(void)state;
+	key_header = "HTTP_IDEMPOTENCY_KEY=abc-1";
+	for (int i = 0; i < 2; i++) {
+		fake.attach = true;
+		fake.refused = i > 0;
+		post(api_stream, "{\"message\":\"Hi\"}");
+		assert_int_equal(
+		    memio_has(&m, "Idempotent-Replayed: true"), !i);
+		assert_non_null(
+		    strstr(memio_body(&m), "event: done\nid: " TURN));
+		assert_int_equal(fake.calls > 0, i); /* it ran here */
+		done();
+	}
 	key_header = NULL;
 }
 
@@ -525,6 +596,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_whole_answer, begin),
 		cmocka_unit_test_setup(an_answer_is_given_again, begin),
+		cmocka_unit_test_setup(
+		    a_stream_that_runs_is_attached_to, begin),
 		cmocka_unit_test_setup(a_key_has_its_form, begin),
 		cmocka_unit_test_setup(a_stream_to_the_letter, begin),
 		cmocka_unit_test_setup(what_fails_late_is_an_event, begin),

@@ -15,6 +15,7 @@
 #include "account/account.h"
 #include "api/app.h"
 #include "api/telling.h"
+#include "chat/event_log.h"
 #include "unit/http/memio.h"
 #include "util/json.h"
 
@@ -22,6 +23,14 @@
 
 #define TURN "00000000-0000-7000-8000-000000000100"
 #define EVENTS_MAX 64
+
+/* What is told again is kept nowhere. */
+void
+event_log_add(struct event_log *l, const struct event *ev)
+{
+	(void)l;
+	fail_msg("%s", ev->name);
+}
 
 static const struct app app = { .beat_ms = 3000 };
 static struct memio m;
@@ -75,8 +84,10 @@ tell(const json_t *turn, const json_t *offsets, int64_t from, struct got *g)
 	memset(g, 0, sizeof(*g));
 	memio_open(&m, env);
 	telling_init(&f, &app, m.req, m.resp, true);
-	telling_stored(&f, turn, offsets, from);
-	char *body = strdup(memio_body(&m));
+	f.from = from;
+	telling_stored(&f, turn, offsets, 0);
+	/* none where there is nothing more to tell */
+	char *body = strdup(f.begun ? memio_body(&m) : "");
 
 	for (char *p = body, *end; (end = strstr(p, "\n\n")) != NULL;
 	     p = end + 2) {

@@ -243,13 +243,67 @@ who_leaves_gives_the_key_back(void **state)
 {
 	(void)state;
 	NEEDS_DB;
-	t.l.leaves_after = 1;
+	t.l.leaves_after = -1;
 	assert_int_equal(say("k1", "Hi?"), -1);
 	assert_int_equal(t.e.code, ERR_GONE);
 	expect_sql("SELECT count(*) FROM data.idempotency_keys", "0");
 	t.l.leaves_after = 0;
 	must_say("k1", "Hi?");
 	assert_null(t.turn->replay);
+}
+
+/* He is waited for, and this turn has ended by then. */
+static void
+who_comes_back_soon_gets_his_answer(void **state)
+{
+	(void)state;
+	NEEDS_DB;
+	t.l.leaves_after = 1;
+	must_say("k1", "Hi?");
+	assert_string_equal(t.turn->status, "completed");
+	t.l.leaves_after = 0;
+	must_say("k1", "Hi?");
+	assert_non_null(t.turn->replay);
+	expect_sql("SELECT count(*) FROM data.turns", "1");
+}
+
+/* The row of somebody on another host, who never answers. */
+static void
+waiting_has_an_end(void **state)
+{
+	int total = world.deps.total_ms;
+	int64_t began;
+
+	(void)state;
+	NEEDS_DB;
+	must_say("k1", "Hi?");
+	world_sql("UPDATE data.idempotency_keys SET answer = NULL");
+	began = clock_mono();
+	world.deps.total_ms = 300;
+	assert_int_equal(say("k1", "Hi?"), -1);
+	world.deps.total_ms = total;
+	assert_true(clock_mono() - began >= 300 * CLOCK_MS);
+	assert_int_equal(t.e.code, ERR_CONFLICT);
+	assert_string_equal(t.e.kind, "idempotency-key-in-use");
+	assert_true(t.e.retry_after > 0);
+	expect_sql("SELECT count(*) FROM data.idempotency_keys", "1");
+}
+
+static void
+a_day_later_nobody_remembers(void **state)
+{
+	(void)state;
+	NEEDS_DB;
+	must_say("k1", "Hi?");
+	world_sql("UPDATE data.idempotency_keys SET created_at = now() -"
+		  " interval '24 hours 1 second'");
+	must_say("k1", "Ho?");
+	assert_null(t.turn->replay);
+	must_say("k1", "Ho?");
+	assert_non_null(t.turn->replay);
+	expect_sql("SELECT count(*) || ' ' || count(answer) FROM"
+		   " data.idempotency_keys",
+	    "1 1");
 }
 
 /* While it runs, its worker is taken for dead. */
@@ -342,8 +396,11 @@ main(void)
 		CASE(a_failure_gives_the_key_back),
 		CASE(a_refusal_gives_the_key_back),
 		CASE(who_leaves_gives_the_key_back),
+		CASE(who_comes_back_soon_gets_his_answer),
 		CASE(a_dead_workers_turn_stays_failed),
 		CASE(a_turn_without_its_key_is_no_second_answer),
+		CASE(waiting_has_an_end),
+		CASE(a_day_later_nobody_remembers),
 		CASE(widgets_are_told_apart),
 	};
 	return cmocka_run_group_tests(tests, all_begin, all_end);
