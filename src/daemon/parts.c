@@ -233,6 +233,12 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 			return -1;
 	}
 	p->db = db_pool_new(db_options(p, &o));
+	if (process->conf->database_replica[0] != '\0' &&
+	    process->kind != PROC_LISTENER) {
+		o.conninfo = process->conf->database_replica;
+		db_pool_replica(
+		    p->db, &o, (int)process->conf->database_replica_lag);
+	}
 	build_tiers(p);
 	build_app(p);
 	if (process->kind == PROC_CHAT)
@@ -412,6 +418,7 @@ preload(struct parts *p)
 void
 parts_refresh(struct parts *p)
 {
+	db_replica_look(p->db);
 	if (p->process->kind != PROC_CHAT)
 		return;
 	refresh_prices(p);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "db/conn_priv.h"
@@ -14,6 +15,7 @@
 
 #include "util/banned.h"
 
+#define CONNECT_MS 5000  /* one host of several, without a deadline */
 #define ENDLESS_MS 60000 /* one poll; the loop around it goes on */
 
 static void
@@ -64,10 +66,25 @@ startup_options(const struct conn_opts *o, const void *ctx)
 	return text;
 }
 
-static PGconn *
-start(const struct conn_opts *o)
+/* One host's own values over the lists that the conninfo gives. */
+static int
+host_options(const struct hosts *h, int i, const char **keys, const char **vals)
 {
-	const char *keys[8], *values[8];
+	int n = 0;
+
+	keys[n] = "host";
+	vals[n++] = h->host[i];
+	keys[n] = "hostaddr";
+	vals[n++] = h->addr[i];
+	keys[n] = "port";
+	vals[n++] = h->port[i];
+	return n;
+}
+
+static PGconn *
+start(const struct conn_opts *o, const struct hosts *h, int host)
+{
+	const char *keys[12], *values[12];
 	void *tmp = mem_root("conn options");
 	PGconn *pg;
 	int n = 0;
@@ -75,6 +92,8 @@ start(const struct conn_opts *o)
 	/* dbname first: it is expanded, what follows overrides. */
 	keys[n] = "dbname";
 	values[n++] = o->conninfo;
+	if (h->n > 0)
+		n += host_options(h, host, keys + n, values + n);
 	if (o->user != NULL) {
 		keys[n] = "user";
 		values[n++] = o->user;
@@ -124,10 +143,11 @@ finish_connecting(PGconn *pg, int64_t deadline, struct err *e)
 	return 0;
 }
 
-PGconn *
-conn_connect(const struct conn_opts *o, int64_t deadline, struct err *e)
+static PGconn *
+connect_host(const struct conn_opts *o, const struct hosts *h, int host,
+    int64_t deadline, struct err *e)
 {
-	PGconn *pg = start(o);
+	PGconn *pg = start(o, h, host);
 
 	if (pg == NULL) {
 		err_set_kind(e, ERR_UNAVAILABLE, NULL, 1,
@@ -142,10 +162,64 @@ conn_connect(const struct conn_opts *o, int64_t deadline, struct err *e)
 	return pg;
 }
 
+/* The end of this host's share of the time that is left. */
+static int64_t
+share(int64_t deadline, int hosts_left)
+{
+	int64_t now = clock_mono();
+
+	if (deadline == 0)
+		return now + CONNECT_MS * CLOCK_MS;
+	return now + (deadline - now) / hosts_left;
+}
+
+static PGconn *
+connect_any(
+    const struct conn_opts *o, int64_t deadline, int *ret_host, struct err *e)
+{
+	void *tmp = mem_root("hosts");
+	PGconn *pg = NULL;
+	struct hosts h;
+	int i, host = 0;
+
+	hosts_split(o->conninfo, tmp, &h);
+	if (h.n == 0)
+		pg = connect_host(o, &h, 0, deadline, e);
+	else if (o->answered != NULL)
+		host = atomic_load(o->answered) % h.n;
+	for (i = 0; i < h.n && pg == NULL; i++) {
+		pg = connect_host(
+		    o, &h, (host + i) % h.n, share(deadline, h.n - i), e);
+		*ret_host = (host + i) % h.n;
+	}
+	mem_free(tmp);
+	if (pg != NULL && o->answered != NULL)
+		atomic_store(o->answered, *ret_host);
+	return pg;
+}
+
+PGconn *
+conn_connect(const struct conn_opts *o, int64_t deadline, struct err *e)
+{
+	int host = 0;
+
+	return connect_any(o, deadline, &host, e);
+}
+
+void
+conn_silent(struct conn *c)
+{
+	c->broken = true;
+	metric_add(M_DB_LOST, 1);
+	if (c->opts->answered != NULL)
+		atomic_store(c->opts->answered, c->host + 1);
+}
+
 struct conn *
 conn_open(const struct conn_opts *o, int64_t deadline, struct err *e)
 {
-	PGconn *pg = conn_connect(o, deadline, e);
+	int host = 0;
+	PGconn *pg = connect_any(o, deadline, &host, e);
 	struct conn *c;
 
 	if (pg == NULL)
@@ -159,6 +233,7 @@ conn_open(const struct conn_opts *o, int64_t deadline, struct err *e)
 	c = mem_new(NULL, struct conn);
 	c->pg = pg;
 	c->opts = o;
+	c->host = host;
 	metric_add(M_POOL_SIZE, 1);
 	return c;
 }

@@ -7,6 +7,7 @@
 #define DB_CONN_PRIV_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,11 +27,21 @@ struct conn_opts {
 	int statement_ms, lock_ms; /* 0: the role's own */
 	bool pooler;               /* limits by SET LOCAL, not at start-up */
 	bool prepared;             /* named prepared statements */
+	atomic_int *answered;      /* host to begin with; NULL: the first */
+};
+
+#define HOSTS_MAX 8
+
+/* The hosts of a connection string; n is 0 where libpq shall choose. */
+struct hosts {
+	int n;
+	const char *host[HOSTS_MAX], *addr[HOSTS_MAX], *port[HOSTS_MAX];
 };
 
 struct conn {
 	PGconn *pg;
 	const struct conn_opts *opts; /* the owner's, outlives it */
+	int host;                     /* of several: which */
 	bool broken;
 	bool unnamed; /* prepared statements got lost: none from now on */
 	/* Names of the statements this connection has prepared. */
@@ -51,6 +62,8 @@ struct conn_failure {
 	char message[160]; /* primary; may hold values */
 };
 
+/* Several hosts become single ones, below ${ctx}. */
+void hosts_split(const char *conninfo, const void *ctx, struct hosts *);
 /* A plain connection, neither non-blocking nor in pipeline mode.  NULL with
  * e. */
 PGconn *conn_connect(
@@ -59,6 +72,8 @@ PGconn *conn_connect(
 struct conn *conn_open(
     const struct conn_opts *opts, int64_t deadline, struct err *e);
 void conn_free(struct conn *);
+/* It did not answer in time: broken, and another host is to be tried first. */
+void conn_silent(struct conn *);
 /* Has it died while idle?  No round trip. */
 bool conn_alive(struct conn *);
 

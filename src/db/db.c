@@ -12,6 +12,7 @@
 #include "util/mem.h"
 
 #include "db/pool_priv.h"
+#include "db/replica_priv.h"
 #include "db/result_priv.h"
 
 #include "util/banned.h"
@@ -131,6 +132,9 @@ db_run(struct db_pool *p, enum db_intent intent, const struct uuid *account,
 
 	if (n < 0 || n > CONN_STEPS)
 		return err_set(e, ERR_INTERNAL, "too many statements");
+	if (intent == DB_READ_STALE_OK &&
+	    replica_run(pool_replica(p), account, calls, n, deadline, ctx) == 0)
+		return 0;
 	formats = mem_array(NULL, struct formats, (size_t)n);
 	for (i = 0; i < n; i++) {
 		calls[i].result = NULL;

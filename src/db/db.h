@@ -18,7 +18,8 @@ struct db_pool;
 struct db_result;
 
 /* What a call is for: the resolver chooses the cluster and connection; today
- * all four lead to the same pool (SCHEMA rule 10). */
+ * all four lead to the same pool, but for DB_READ_STALE_OK where there is a
+ * replica (SCHEMA rule 10). */
 enum db_intent { DB_CONTROL, DB_WRITE, DB_READ, DB_READ_STALE_OK };
 
 /*
@@ -59,6 +60,17 @@ struct db_call {
 struct db_pool *db_pool_new(const struct db_opts *);
 /* When nobody uses it any more. */
 void db_pool_free(struct db_pool *);
+
+/*
+ * DB_READ_STALE_OK goes to the standby that ${opts} name, as long as it is
+ * known to lag no more than ${max_lag_ms}, else to the primary.  Before the
+ * pool is used.  db_replica_look() finds out how far it is, and wants to be
+ * called several times within that lag by a thread that may wait; without a
+ * replica it does nothing.
+ */
+void db_pool_replica(
+    struct db_pool *, const struct db_opts *opts, int max_lag_ms);
+void db_replica_look(struct db_pool *);
 
 /*
  * Run ${n} calls in one transaction for ${account} (NULL: none set, so row

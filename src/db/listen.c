@@ -15,6 +15,7 @@
 
 struct db_listen {
 	struct conn_opts opts;
+	atomic_int answered; /* host of the last connection */
 	char *channel;
 	int connect_ms;
 	PGconn *pg; /* NULL: not connected */
@@ -29,6 +30,7 @@ db_listen_new(
 
 	l->opts.conninfo = mem_strdup(l, conninfo);
 	l->opts.user = mem_strdup(l, user);
+	l->opts.answered = &l->answered;
 	l->channel = mem_strdup(l, channel);
 	l->connect_ms = connect_ms;
 	return l;

@@ -7,6 +7,7 @@
 #include "db/pool_priv.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "telemetry/metric.h"
 #include "util/clock.h"
@@ -14,6 +15,7 @@
 #include "util/mem.h"
 
 #include "db/backoff.h"
+#include "db/replica_priv.h"
 
 #include "util/banned.h"
 
@@ -26,6 +28,8 @@ struct waiter {
 
 struct db_pool {
 	struct conn_opts conn;
+	atomic_int answered;     /* host of the last connection */
+	struct replica *replica; /* NULL: none */
 	unsigned size;
 	int wait_ms, connect_ms;
 	pthread_mutex_t lock;
@@ -50,6 +54,7 @@ db_pool_new(const struct db_opts *o)
 		.statement_ms = o->statement_ms,
 		.pooler = o->pooler,
 		.prepared = o->prepared,
+		.answered = &p->answered,
 	};
 	p->size = o->size > 0 ? o->size : 1;
 	p->wait_ms = o->wait_ms;
@@ -65,6 +70,7 @@ db_pool_free(struct db_pool *p)
 {
 	if (p == NULL)
 		return;
+	replica_free(p->replica);
 	while (p->nidle > 0)
 		conn_free(p->idle[--p->nidle]);
 	pthread_mutex_destroy(&p->lock);
@@ -75,6 +81,18 @@ const struct conn_opts *
 pool_conn_opts(const struct db_pool *p)
 {
 	return &p->conn;
+}
+
+void
+db_pool_replica(struct db_pool *p, const struct db_opts *o, int max_lag_ms)
+{
+	p->replica = replica_new(p, o, max_lag_ms);
+}
+
+struct replica *
+pool_replica(const struct db_pool *p)
+{
+	return p->replica;
 }
 
 /* Of two deadlines; 0 is none. */

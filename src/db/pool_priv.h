@@ -18,5 +18,8 @@ void pool_give(struct db_pool *, struct conn *);
 struct conn *pool_renew(
     struct db_pool *, struct conn *c, int64_t deadline, struct err *e);
 const struct conn_opts *pool_conn_opts(const struct db_pool *);
+/* NULL: there is none. */
+struct replica;
+struct replica *pool_replica(const struct db_pool *);
 
 #endif

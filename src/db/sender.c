@@ -32,6 +32,7 @@ sender_init(struct sender *s, const void *ctx, const struct writer_opts *o)
 		.lock_ms = o->timeout_ms,
 		.pooler = o->pooler,
 		.prepared = o->prepared,
+		.answered = &s->answered,
 	};
 	s->timeout_ms = o->timeout_ms;
 	s->batch = batch_new(ctx, o->stmts, o->nstmts);

@@ -26,6 +26,7 @@ enum outcome {
 
 struct sender {
 	struct conn_opts conn;
+	atomic_int answered; /* host of the last connection */
 	int timeout_ms;
 	struct conn *c;
 	struct batch *batch;

@@ -60,8 +60,7 @@ next_result(struct pipeline *p, PGresult **ret, struct err *e)
 		if (more < 0)
 			return lost(p->c, e);
 		if (conn_wait(pg, more > 0, p->deadline) != 0) {
-			p->c->broken = true;
-			metric_add(M_DB_LOST, 1);
+			conn_silent(p->c);
 			return err_set_kind(e, ERR_UNAVAILABLE, NULL, 1,
 			    "the database did not answer in time");
 		}
@@ -303,6 +302,9 @@ run_once(struct conn *c, bool read_only, const char *const *settings,
 		rc = take_sync(&p, failed ? NULL : e);
 	if (rc == 0 && failed) {
 		roll_back(&p, f);
+		/* The server has become a standby: look for the primary. */
+		if (!read_only && !strcmp(f->sqlstate, "25006"))
+			c->broken = true;
 		rc = -1;
 	}
 	if (rc != 0)
