@@ -13,6 +13,15 @@ import unittest
 from rig import Provider, Rig, wait_until
 
 
+def alive(pid):
+    """Not ended; one that only waits to be reaped has."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class Load:
     """Callers in threads, each with a kept connection, until stopped.
 
@@ -255,19 +264,39 @@ class ProcessTest(unittest.TestCase):
                                  " = 'drain'"), [["100"]])
 
     def test_master_killed(self):
-        """A2: workers end with their master; a new one takes the sockets."""
-        workers = self.rig.workers("")
-        self.rig.stop("switchboardd", signal.SIGKILL)
+        """A2: workers end with their master within 2 s, streams or not; one
+        that is started at once takes the same sockets."""
+        rig = self.rig
+        rig.configure("sales/animal_health", {
+            "model_override": "openai:mock-paced-300x100",
+            "model_fallback": False})
+        stream = rig.stream(agent="sales/animal_health", message="orphaned")
+        next(stream.events())
+        workers = rig.workers("")
+        killed = time.monotonic()
+        rig.stop("switchboardd", signal.SIGKILL)
+        rig.start_server()
 
-        def gone():
-            return not [p for p in workers if os.path.exists(f"/proc/{p}")]
-        wait_until(gone, 3, "workers ended with their master")
-        self.rig.start_server()
-        wait_until(self.rig.ready, 5, "a new master serves")
+        def answers():
+            try:
+                return rig.chat(message="again").status == 200
+            except (OSError, http.client.HTTPException):
+                return False
+        wait_until(answers, 5, "a new master serves")
+        outage = time.monotonic() - killed
+        wait_until(lambda: not any(map(alive, workers)), 5,
+                   "workers ended with their master")
+        gone = time.monotonic() - killed
+        stream.close()
+        print(f"outage {outage:.2f} s, workers gone after {gone:.2f} s",
+              end=" ")
+        self.assertLess(outage, 3)
+        self.assertLess(gone, 2)
         # Whichever worker takes it: none that has no database yet answers
         # while another one is ready.
+        wait_until(rig.ready, 5, "ready")
         for _ in range(40):
-            self.assertEqual(self.rig.chat(message="again").status, 200)
+            self.assertEqual(rig.chat(message="again").status, 200)
 
     def test_health_while_all_threads_are_busy(self):
         rig = self.rig
