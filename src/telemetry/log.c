@@ -29,6 +29,7 @@ static _Atomic(int) log_least = LOG_INFO;
 static _Atomic(unsigned long) log_lost; /* lines that could not be written */
 static char log_path[256];              /* "" for standard error */
 static char log_role[64] = "switchboard";
+static pid_t log_pid; /* as of log_process(); 0: not told */
 
 static _Thread_local struct {
 	const char *request_id, *trace_id, *account_id;
@@ -106,6 +107,7 @@ void
 log_process(const char *role)
 {
 	(void)snprintf(log_role, sizeof(log_role), "%s", role);
+	log_pid = getpid();
 }
 
 void
@@ -265,7 +267,8 @@ line_head(struct line *l, enum log_level level, const char *event)
 	line_pair(l, "event", event, OURS);
 	line_pair(l, "process", log_role, OURS);
 	l->len += (size_t)snprintf(
-	    l->data + l->len, 24, ",\"pid\":%d", (int)getpid());
+	    l->data + l->len, 24, ",\"pid\":%d",
+	    (int)(log_pid != 0 ? log_pid : getpid()));
 	line_pair(l, "request_id", context.request_id, IDENT);
 	line_pair(l, "trace_id", context.trace_id, OURS);
 	line_pair(l, "account_id", context.account_id, OURS);

@@ -60,6 +60,7 @@ class Caller:
                 n += 1
             await asyncio.sleep(max(0, n / rate - (time.monotonic() - began)))
         await asyncio.gather(*tasks)
+        self._close()
 
     async def closed(self, callers, seconds):
         """${callers} at once, each asking again when it is answered."""
@@ -69,8 +70,9 @@ class Caller:
             while time.monotonic() < end:
                 await self.once()
         await asyncio.gather(*(one() for _ in range(callers)))
+        self._close()
 
-    def close(self):
+    def _close(self):
         for _, writer in self.idle:
             writer.close()
         self.idle = []
