@@ -168,6 +168,18 @@ static const struct opt doctor_opts[] = {
 	{ 0 },
 };
 
+static const struct opt bench_opts[] = {
+	{ "url", "URL",
+	    "the address that visitors use; default: that of SB_URL, else "
+	    "http://127.0.0.1:8080",
+	    0 },
+	{ "seconds", "N", "of each load; default: 3", 0 },
+	{ "callers", "N", "at once; default: 32", 0 },
+	{ "streams", "N", "at once; default: 100", 0 },
+	{ "model", "MODEL", "what answers; default: builtin:concierge", 0 },
+	{ 0 },
+};
+
 static const struct opt demo_scale_opts[] = {
 	{ "accounts", "N", "how many accounts; default: 10000", 0 },
 	{ "agents", "N", "agents of each; default: 5", 0 },
@@ -300,6 +312,14 @@ const struct verb verbs[] = {
 	    "research/scale_2, rag/scale_3, digital_expert/scale_4 and again; "
 	    "no limits hold for them. A second run adds what is missing.",
 	    demo_scale_opts, false, verb_demo_scale },
+	{ "bench", "", 0, 0,
+	    "measure turns and streams of the running installation",
+	    "Beside each figure stands that of the health answer, measured the "
+	    "same way: the floor of web server, network and this client. It "
+	    "works in an account of its own, which it removes at the end with "
+	    "all it has gathered. Other providers' models cost what they "
+	    "cost.",
+	    bench_opts, false, verb_bench },
 	{ "doctor", "", 0, 0,
 	    "look at each part of the installation and say what to do",
 	    "Each line is ok, warn or fail; it fails when one of them does. "

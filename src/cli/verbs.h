@@ -52,6 +52,7 @@ int verb_user_revoke(struct cli *, struct err *);
 int verb_config_show(struct cli *, struct err *);
 int verb_config_check(struct cli *, struct err *);
 int verb_config_example(struct cli *, struct err *);
+int verb_bench(struct cli *, struct err *);
 int verb_demo_scale(struct cli *, struct err *);
 int verb_usage(struct cli *, struct err *);
 int verb_price_list(struct cli *, struct err *);

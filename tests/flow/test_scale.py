@@ -114,6 +114,19 @@ class ScaleTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(slug, done.stderr)
 
+    def tables(self):
+        """All that hold rows of accounts."""
+        found = self.rig.sql(
+            "select c.oid::regclass from pg_class c join pg_attribute a on "
+            "a.attrelid = c.oid where a.attname = 'account_id' and c.relkind "
+            "in ('r', 'p') and not c.relispartition")
+        self.assertGreater(len(found), 10)
+        return found + [["accounts"]]
+
+    def counts(self):
+        return dict(self.rig.sql(" union all ".join(
+            f"select '{t}', count(*) from {t}" for t, in self.tables())))
+
     def scans(self):
         """Sequential scans of tables with more than 2,000 rows: of smaller
         ones a few pages are read faster than an index."""
@@ -180,7 +193,26 @@ class ScaleTest(unittest.TestCase):
         self.assertEqual({t: n - before.get(t, 0) for t, n in after.items()
                           if n > before.get(t, 0)}, {})
 
-    def test_5_removed(self):
+    def test_5_bench_measures_and_leaves_nothing(self):
+        before = self.counts()
+        url = f"http://127.0.0.1:{self.rig.port}"
+        rows = {r["measure"]: r for r in self.rig.cli(
+            "bench", "--url", url + "/", "--seconds", "1", "--callers", "8",
+            "--streams", "20")["data"]}
+        self.assertGreater(rows["turn, one caller, p50"]["ratio"], 1)
+        self.assertGreater(rows["turns, 8 callers"]["value"], 10)
+        self.assertEqual(rows["turns refused, 8 callers"]["value"], 0)
+        self.assertEqual(rows["streams at once, complete"]["value"], 20)
+        self.assertGreater(rows["first delta, p99"]["value"], 0)
+        self.assertEqual(rows["turns stored of those answered"]["ratio"], 1)
+        self.assertEqual(self.counts(), before)
+        # Not this installation: says so, and leaves nothing either.
+        done = self.rig.run("bench", "--url", f"{url}/accounts", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("address of this installation", done.stderr)
+        self.assertEqual(self.counts(), before)
+
+    def test_6_removed(self):
         ids = [i for i, in self.rig.sql(
             "select id from accounts where name like 'For measuring%'")]
         self.assertEqual(len(ids), ACCOUNTS)
@@ -189,13 +221,10 @@ class ScaleTest(unittest.TestCase):
                             "not like 'scale-%'")
         gone = self.rig.cli("demo", "scale", "--remove")
         self.assertEqual(gone["removed"], ACCOUNTS)
-        tables = self.rig.sql(
-            "select c.oid::regclass from pg_class c join pg_attribute a on "
-            "a.attrelid = c.oid where a.attname = 'account_id' and c.relkind "
-            "in ('r', 'p') and not c.relispartition")
-        self.assertGreater(len(tables), 10)
+        tables = self.tables()
         sums = " union all ".join(
-            f"select '{t}', count(*) from {t} where account_id = any (array["
+            f"select '{t}', count(*) from {t} where "
+            f"{'id' if t == 'accounts' else 'account_id'} = any (array["
             + ",".join(f"'{i}'" for i in ids[:50]) + "]::uuid[])"
             for t, in tables)
         self.assertEqual([(t, n) for t, n in self.rig.sql(sums) if n != "0"],

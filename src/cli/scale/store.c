@@ -104,6 +104,23 @@ store_scale_find(struct db_pool *owner, const char *kind, int limit,
 	return 0;
 }
 
+static const struct db_stmt turns_sql = { "cli_scale_turns",
+	"SELECT count(*) FROM turns WHERE account_id = ANY ($1::uuid[])" };
+
+int
+store_scale_turns(
+    struct db_pool *owner, const char *ids, int64_t *n, struct err *e)
+{
+	void *ctx = mem_root("scale");
+	struct db_call call = { &turns_sql, .param = { ids }, .nparams = 1 };
+	int rc = rows_run(owner, NULL, &call, 1, ctx, e);
+
+	if (rc == 0)
+		*n = db_int(call.result, 0, 0);
+	mem_free(ctx);
+	return rc;
+}
+
 /* Children before parents, the data plane before the control plane. */
 #define DROP(table)                                                            \
 	{                                                                      \
@@ -127,6 +144,7 @@ static const struct db_stmt drops[] = {
 	DROP("memberships"),
 	DROP("agent_config_versions"),
 	DROP("agent_instances"),
+	DROP("knowledge_epochs"),
 	{ "cli_scale_drop_accounts",
 	    "DELETE FROM accounts WHERE id = ANY ($1::uuid[])" },
 };

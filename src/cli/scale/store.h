@@ -31,6 +31,10 @@ int store_scale_add(struct db_pool *owner, const json_t *accounts,
 int store_scale_find(struct db_pool *owner, const char *kind, int limit,
     const void *ctx, char **ids, int64_t *n, struct err *);
 
+/* How many turns of theirs are stored. */
+int store_scale_turns(
+    struct db_pool *owner, const char *ids, int64_t *n, struct err *);
+
 /* Remove accounts (an array as above) and every row of theirs. */
 int store_scale_remove(struct db_pool *owner, const char *ids, struct err *);
 
