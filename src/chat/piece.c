@@ -249,6 +249,14 @@ add_rollup(struct piece *p, const struct chat_turn *t)
 		piece_int(p, i == place);
 }
 
+static void
+add_id(struct piece *p, const struct chat_turn *t, int stmt)
+{
+	piece_row(p, stmt);
+	piece_uuid(p, &t->account->id);
+	piece_uuid(p, &t->id);
+}
+
 struct piece *
 piece_of_turn(const struct chat_turn *t)
 {
@@ -259,9 +267,9 @@ piece_of_turn(const struct chat_turn *t)
 		add_answer(p, t);
 	add_turn(p, t);
 	if (t->priv->open.opened) {
-		piece_row(p, WRITE_OPEN_END);
-		piece_uuid(p, &t->account->id);
-		piece_uuid(p, &t->id);
+		/* it may have been given up as its worker's last */
+		add_id(p, t, WRITE_REVIVE);
+		add_id(p, t, WRITE_OPEN_END);
 	}
 	add_rollup(p, t);
 	return p;

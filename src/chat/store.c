@@ -58,6 +58,8 @@
 	"(c35 IS NOT NULL AND EXISTS (SELECT FROM idempotency_keys k"          \
 	" WHERE k.account_id = c1 AND k.key_hash = c35 AND k.turn_id <> c2))"
 
+#define SQL_REVIVE "SELECT gate.revive_turns($1::uuid[], $2::uuid[])"
+
 #define SQL_TURNS                                                              \
 	"INSERT INTO turns (account_id, id, session_id, agent_instance_id,"    \
 	" agent_type, instance_name, config_version, api_key_id,"              \
@@ -150,6 +152,10 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .ncols = 3,
 	    .col = { U, Y, U } },
 	/* the last two: where its tools were called, its key's hash */
+	[WRITE_REVIVE] = { .name = "chat_revive",
+	    .sql = SQL_REVIVE,
+	    .ncols = 2,
+	    .col = { U, U } },
 	[WRITE_TURNS] = { .name = "chat_turns",
 	    .sql = SQL_TURNS,
 	    .ncols = 35,
