@@ -12,6 +12,7 @@
 #include "auth/key.h"
 #include "auth/session_key.h"
 #include "chat/store_priv.h"
+#include "shm/unstored.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -190,6 +191,15 @@ last_activity(const struct history *h, const struct db_result *r)
 	return db_int(r, 0, 1);
 }
 
+int
+history_stored(const struct uuid *session, unsigned *round, struct err *e)
+{
+	if (!unstored_maybe(session, round))
+		return 0;
+	return err_set_kind(e, ERR_UNAVAILABLE, NULL, 1,
+	    "the session's last turn is still on its way to the database");
+}
+
 /* 1 done, 0 look again (somebody else has claimed the name), -1. */
 static int
 load_once(const struct history_ask *ask, const void *ctx, struct history *h,
@@ -197,9 +207,12 @@ load_once(const struct history_ask *ask, const void *ctx, struct history *h,
 {
 	struct db_call calls[2];
 	struct uuid old = nil, fresh;
+	unsigned before, round;
 	bool found;
 
-	if (read_session(ask, h, calls, ctx, e) < 0)
+	/* Never without its memory.  A name's session is known afterwards. */
+	if (history_stored(&h->session, &before, e) < 0 ||
+	    read_session(ask, h, calls, ctx, e) < 0)
 		return -1;
 	found = db_rows(calls[0].result) > 0;
 	if (h->how == SESSION_SHOWN && !found) {
@@ -209,6 +222,10 @@ load_once(const struct history_ask *ask, const void *ctx, struct history *h,
 	if (h->how == SESSION_NAMED && found &&
 	    db_uuid(calls[0].result, 0, 0, &h->session) < 0)
 		return err_set(e, ERR_INTERNAL, "a session name without id");
+	if (history_stored(&h->session, &round, e) < 0)
+		return -1;
+	if (round != before)
+		return 0;
 	if ((found || h->how == SESSION_PROVEN) &&
 	    ask->now_us - last_activity(h, calls[0].result) < ask->idle_us) {
 		if (calls[1].result)

@@ -63,6 +63,13 @@ int history_session(const struct account *, const struct key *,
 int history_load(const struct history_ask *, const void *ctx, struct history *h,
     struct err *e);
 
+/*
+ * Is all of ${session} in the database?  0, or -1 with e (ERR_UNAVAILABLE): a
+ * turn of it lies in a journal.  What was read between two calls holds when
+ * both say so with the same *round (shm/unstored.h).
+ */
+int history_stored(const struct uuid *session, unsigned *round, struct err *e);
+
 /* The least id of a turn in ${session}: its own time, less an hour for hosts
  * whose clocks differ. */
 void history_least_turn(const struct uuid *session, struct uuid *out);

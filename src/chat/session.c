@@ -48,12 +48,13 @@ find_session(const struct chat_deps *deps, const struct account *account,
 {
 	char account_text[UUID_TEXT], session_text[UUID_TEXT];
 	struct history h;
+	unsigned round;
 
 	if (history_session(account, key, shown, &h, e) < 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no such session");
 	*session = h.session;
 	if (h.how == SESSION_PROVEN)
-		return 0;
+		return history_stored(session, &round, e);
 	id_format(&account->id, account_text);
 	id_format(&h.session, session_text);
 
@@ -71,7 +72,7 @@ find_session(const struct chat_deps *deps, const struct account *account,
 	for (int i = h.how == SESSION_SHOWN ? 0 : 1; i < 2; i++)
 		if (db_rows(calls[i].result) > 0 &&
 		    db_uuid(calls[i].result, 0, 0, session) == 0)
-			return 0;
+			return history_stored(session, &round, e);
 	return err_set(e, ERR_NOT_FOUND, "there is no such session");
 }
 

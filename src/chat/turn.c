@@ -16,6 +16,7 @@
 #include "chat/used.h"
 #include "db/writer.h"
 #include "llm/price.h"
+#include "shm/unstored.h"
 #include "telemetry/metric.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -366,12 +367,16 @@ static int
 turn_store(struct chat_turn *t, struct err *e)
 {
 	struct chat_turn_priv *p = t->priv;
+	int rc;
 
 	fill_lists(t);
 	opener_remove(&p->open);
-	if (writer_commit(p->deps->writer, piece_of_turn(t),
-		clock_mono() + STORE_WAIT, e) < 0)
+	rc = writer_commit(
+	    p->deps->writer, piece_of_turn(t), clock_mono() + STORE_WAIT, e);
+	if (rc < 0)
 		return -1;
+	if (rc == 1) /* durable, but nobody can read it yet */
+		unstored_add(&t->session_id);
 	t->durable = true;
 	return 0;
 }

@@ -4,8 +4,8 @@
  * it answers whatever the workers do.  What a notification that was missed
  * might have said is read from the database when it hears again; and several
  * times a second it says until when it has heard all, which is what everything
- * cached relies on (account/proof.h).  It also replays the journals that dead
- * workers left.
+ * cached relies on (account/proof.h).  It also cares for the journals of
+ * dead workers.
  */
 #include "daemon/worker.h"
 
@@ -17,16 +17,15 @@
 
 #include "account/proof.h"
 #include "conf/conf.h"
+#include "daemon/journals.h"
 #include "daemon/parts.h"
 #include "daemon/process.h"
 #include "daemon/server.h"
 #include "daemon/sockets.h"
-#include "db/journal.h"
 #include "db/listen.h"
 #include "shm/change.h"
 #include "shm/epoch.h"
 #include "telemetry/log.h"
-#include "telemetry/metric.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
@@ -37,23 +36,17 @@
 #define HEAR_MS 250
 #define PING_MS 2000
 #define READ_NS (2 * CLOCK_S)
-#define LOOK_EVERY (1 * CLOCK_S)
-
-static const char no_worker[] = "chat: no worker is ready";
 
 struct listener {
 	struct process *process;
 	struct parts *parts;
-	struct replayer *replayer;
-	const char *journals; /* their directory */
-	int64_t looked;       /* there, when */
+	struct journals *journals;
 	pthread_t thread;
 	atomic_bool stop;
 	bool known;         /* the epochs were read since it began to hear */
 	pthread_mutex_t mu; /* guards what follows */
 	bool listening;     /* the LISTEN connection stands */
 	char away[160];     /* why the database is not there; "" when it is */
-	struct journal_state journal;
 };
 
 /* Two numbers or three, separated by spaces; how many there are. */
@@ -143,27 +136,6 @@ listen_once(struct listener *l, struct db_listen *dl, struct err *e)
 	return 0;
 }
 
-/* Journals of all workers, for metrics and /readyz. */
-static void
-look_at_journals(struct listener *l)
-{
-	int64_t now = clock_mono(), age = 0;
-	struct journal_state state;
-
-	if (l->looked != 0 && now - l->looked < LOOK_EVERY)
-		return;
-	l->looked = now;
-	if (journal_look(l->journals, &state, NULL) != 0)
-		return;
-	if (state.oldest_us != 0)
-		age = (clock_wall_us() - state.oldest_us) / 1000000;
-	metric_set(M_JOURNAL_BYTES, state.bytes);
-	metric_set(M_JOURNAL_AGE, age > 0 ? age : 0);
-	pthread_mutex_lock(&l->mu);
-	l->journal = state;
-	pthread_mutex_unlock(&l->mu);
-}
-
 static void *
 listen_main(void *arg)
 {
@@ -176,7 +148,6 @@ listen_main(void *arg)
 	struct err e = { 0 };
 
 	while (!atomic_load(&l->stop)) {
-		look_at_journals(l);
 		if (listen_once(l, dl, &e) == 0)
 			set_state(l, true, NULL);
 		else
@@ -208,44 +179,19 @@ ready(void *arg, char *out, size_t max)
 {
 	struct listener *l = arg;
 	unsigned chat = chat_workers_ready();
-	struct journal_state journal;
-	char away[160], waiting[100] = "";
+	char away[160], waiting[160];
 	bool listening;
 
+	journals_say(l->journals, waiting, sizeof(waiting));
 	pthread_mutex_lock(&l->mu);
 	listening = l->listening;
 	memcpy(away, l->away, sizeof(away));
-	journal = l->journal;
 	pthread_mutex_unlock(&l->mu);
-	if (journal.files > 0 && !listening)
-		snprintf(waiting, sizeof(waiting),
-		    "\n%lld of %lld bytes of the journal are taken",
-		    (long long)journal.bytes,
-		    (long long)l->process->conf->journal_max);
-	snprintf(out, max, "%s%s%s%s%s", chat > 0 ? "" : no_worker,
+	snprintf(out, max, "%s%s%s%s\n%s",
+	    listening ? "" : "database: ", listening ? "" : away,
 	    listening || chat > 0 ? "" : "\n",
-	    listening ? "" : "database: ", listening ? "" : away, waiting);
+	    chat > 0 ? "" : "chat: no worker is ready", waiting);
 	return listening && chat > 0 ? 0 : -1;
-}
-
-/* Whose journals are a living worker's to replay. */
-static bool
-owned(unsigned slot)
-{
-	const struct proc *row = procs_row(slot);
-
-	return row != NULL && atomic_load(&row->pid) != 0 &&
-	       atomic_load(&row->kind) == PROC_CHAT;
-}
-
-static void
-start_replayer(struct listener *l)
-{
-	struct writer_opts o;
-
-	parts_writer_opts(l->process, l, &o);
-	l->journals = o.journal_dir;
-	l->replayer = replayer_new(&o, owned);
 }
 
 static void
@@ -255,7 +201,7 @@ listener_stop(void *arg)
 
 	atomic_store(&l->stop, true);
 	pthread_join(l->thread, NULL);
-	replayer_free(l->replayer);
+	journals_free(l->journals);
 }
 
 int
@@ -280,7 +226,7 @@ listener_run(struct process *p)
 	}
 	l->parts->app.ready = ready;
 	l->parts->app.ready_arg = l;
-	start_replayer(l);
+	l->journals = journals_new(p);
 	if (pthread_create(&l->thread, NULL, listen_main, l) != 0) {
 		log_event(LOG_ERROR, "worker_refused", "error",
 		    "no thread to listen with", NULL);

@@ -29,10 +29,12 @@
 #include "daemon/parts.h"
 #include "daemon/sockets.h"
 #include "daemon/title.h"
+#include "db/journal.h"
 #include "shm/change.h"
 #include "shm/epoch.h"
 #include "shm/procs.h"
 #include "shm/shm.h"
+#include "shm/unstored.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
 #include "usage/quota.h"
@@ -300,6 +302,17 @@ signals_block(void)
 	return fd;
 }
 
+static bool
+journals_left(const struct conf *c)
+{
+	char *dir = mem_printf(NULL, "%s/journal", c->state_dir);
+	struct journal_state s;
+	bool left = journal_look(dir, &s, NULL) == 0 && s.files > 0;
+
+	mem_free(dir);
+	return left;
+}
+
 static void
 memory_map(const struct conf *c)
 {
@@ -309,6 +322,7 @@ memory_map(const struct conf *c)
 	quota_map((uint32_t)c->max_slots);
 	live_map(PROCS_MAX, LIVE_PLACES);
 	lost_map();
+	unstored_map(journals_left(c));
 	metric_attach(shm_map(metric_size(PROCS_MAX)), PROCS_MAX);
 	metric_slot(0);
 	app_setup_metrics();

@@ -20,6 +20,7 @@ import urllib.parse
 
 from front import FRONTS, SOURCE, free_port
 BUILD = os.environ.get("SB_BUILD", "")
+HERE_PGTEMP = os.path.join(SOURCE, "tests", "lib", "pgtemp")
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 

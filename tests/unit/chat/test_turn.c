@@ -9,9 +9,11 @@
 
 #include <cmocka.h>
 
+#include "auth/session_key.h"
 #include "chat/live.h"
 #include "chat/session.h"
 #include "chat/used.h"
+#include "shm/unstored.h"
 #include "unit/chat/world.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -246,6 +248,34 @@ two_first_turns_share_a_session(void **state)
 	expect_sql("SELECT count(*) FROM data.sessions", "1");
 	expect_sql("SELECT count(*) FROM data.turns", "2");
 	expect_sql("SELECT sum(requests) FROM data.usage_rollups", "2");
+}
+
+/* What the database says of a session whose last turn lies in a journal is not
+ * its memory: better no answer for a moment. */
+static void
+never_without_its_memory(void **state)
+{
+	char key[132];
+
+	(void)state;
+	NEEDS_DB;
+	unstored_map(false);
+	must_say(&world.api, "acme/one", NULL, "one");
+	snprintf(key, sizeof(key), "%s", t.turn->session_key);
+	must_say(&world.api, "acme/one", "mine", "one");
+	unstored_add(&t.turn->session_id);
+	assert_int_equal(say(&world.api, "acme/one", "mine", "two"), -1);
+	assert_int_equal(t.e.code, ERR_UNAVAILABLE);
+	assert_int_equal(t.e.retry_after, 1);
+	must_say(&world.api, "acme/one", key, "two");
+	session_key_check(key, &world.api.account_id, &(struct uuid){ 0 },
+	    &t.turn->session_id);
+	unstored_add(&t.turn->session_id);
+	assert_int_equal(say(&world.api, "acme/one", key, "three"), -1);
+	(void)unstored_looked(true);
+	assert_true(unstored_looked(true));
+	must_say(&world.api, "acme/one", "mine", "two");
+	assert_string_equal(world.heard, "<one>Hello there.<two");
 }
 
 static void
@@ -484,6 +514,34 @@ a_long_turn_is_written_down(void **state)
 	expect_sql("SELECT count(*) FROM data.turns", "3");
 }
 
+/* The turn's worker is taken for dead while it runs. */
+static void
+give_up(struct llm_sink *sink)
+{
+	look_when_written_down(sink);
+	world_sql("SELECT gate.worker_gone(worker_id) FROM data.turns_open");
+	snprintf(running, sizeof(running), "%s",
+	    world_sql("SELECT status || error_kind FROM data.turns"));
+}
+
+/* ... and yet tells how it ended: that is what counts, and counts once. */
+static void
+an_end_that_comes_late(void **state)
+{
+	(void)state;
+	NEEDS_DB;
+	world.deps.turn_open_after_ms = 0;
+	world.script.meanwhile = give_up;
+	must_say(&world.api, "acme/one", NULL, "one");
+	assert_string_equal(running, "failedworker-lost");
+	expect_sql("SELECT status || reply_text FROM data.turns",
+	    "completedHello there.");
+	expect_sql("SELECT sum(requests) || ' ' || sum(failed) FROM "
+		   "data.usage_rollups",
+	    "1 0");
+	expect_sql("SELECT count(*) FROM data.turns_open", "0");
+}
+
 static void
 a_limit_refuses(void **state)
 {
@@ -598,6 +656,7 @@ main(void)
 		CASE(a_talk_goes_on),
 		CASE(a_name_is_a_session_of_its_account),
 		CASE(two_first_turns_share_a_session),
+		CASE(never_without_its_memory),
 		CASE(an_idle_session_is_closed),
 		CASE(a_widget_has_its_own_sessions_only),
 		CASE(what_is_not_there_looks_the_same),
@@ -605,6 +664,7 @@ main(void)
 		CASE(a_reader_that_leaves),
 		CASE(a_turn_is_stopped),
 		CASE(a_long_turn_is_written_down),
+		CASE(an_end_that_comes_late),
 		CASE(a_limit_refuses),
 		CASE(a_refused_turn_gives_its_place_back),
 		CASE(use_is_noted),
