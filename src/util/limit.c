@@ -13,7 +13,7 @@
 
 #include "util/banned.h"
 
-#define FDS_A_STREAM 4
+#define FDS_A_STREAM 5
 #define FDS_OTHER 640
 #define MAPS_A_THREAD 2
 #define MAPS_OTHER 4096

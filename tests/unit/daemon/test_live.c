@@ -26,7 +26,7 @@
 
 struct shared {
 	struct uuid turn, account, session;
-	atomic_int step;
+	atomic_int step, said;
 };
 
 static struct shared *shared;
@@ -141,6 +141,116 @@ test_across_processes(void **state)
 	assert_int_equal(n, 0);
 }
 
+/* The worker whose turn is followed: says a hundred things, then hangs. */
+static void
+said_main(void)
+{
+	struct live *l;
+	int i;
+
+	procs_set_self(4);
+	l = live_enter(&shared->turn, &shared->account, &shared->session);
+	if (l == NULL || live_heard(l) != 0)
+		_exit(1);
+	atomic_store(&shared->step, 1);
+	while (live_heard(l) == 0)
+		poll(NULL, 0, 1);
+	for (i = 0; i < 100; i++) {
+		atomic_fetch_add(&shared->said, 1);
+		live_said(l);
+		if (i % 10 == 0)
+			poll(NULL, 0, 2);
+	}
+	pause();
+}
+
+static void *
+reap_later(void *arg)
+{
+	pid_t *pid = arg;
+
+	poll(NULL, 0, 100);
+	kill(*pid, SIGKILL);
+	waitpid(*pid, NULL, 0);
+	live_reap(4, NULL, NULL);
+	return NULL;
+}
+
+/* Whoever follows hears all, and at once that it is over. */
+static void
+test_following(void **state)
+{
+	struct follow f;
+	pthread_t reaper;
+	int64_t began;
+	struct uuid other;
+	pid_t pid;
+	int heard = 0;
+
+	(void)state;
+	atomic_store(&shared->step, 0);
+	atomic_store(&shared->said, 0);
+	id_new(&shared->turn);
+	id_new(&other);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		said_main();
+	step_wait(1);
+	assert_false(live_follow(&other, &f));
+	assert_false(live_follow_runs(&f));
+	assert_false(live_runs(&other));
+	assert_true(live_runs(&shared->turn));
+	assert_true(live_follow(&shared->turn, &f));
+	began = clock_mono();
+	while (heard < 100) {
+		assert_true(live_follow_runs(&f));
+		heard = atomic_load(&shared->said);
+		if (heard < 100)
+			live_follow_wait(&f, 10000);
+	}
+	assert_true(clock_mono() - began < 9 * CLOCK_S); /* never too late */
+	/* Its worker dies while it is listened to. */
+	pthread_create(&reaper, NULL, reap_later, &pid);
+	began = clock_mono();
+	while (live_follow_runs(&f))
+		live_follow_wait(&f, 10000);
+	assert_true(clock_mono() - began < 9 * CLOCK_S);
+	pthread_join(reaper, NULL);
+	assert_false(live_runs(&shared->turn));
+}
+
+/* A turn is found by its key, while it runs. */
+static void
+test_keys(void **state)
+{
+	struct uuid t, a, key, other, got;
+	struct live *l;
+
+	(void)state;
+	procs_set_self(6);
+	id_new(&t);
+	id_new(&a);
+	id_new(&key);
+	id_new(&other);
+	l = live_enter(&t, &a, &a);
+	assert_false(live_find_key(&key, &a, &got));
+	live_key(l, &key);
+	assert_true(live_find_key(&key, &a, &got));
+	assert_true(id_eq(&got, &t));
+	assert_false(live_find_key(&other, &a, &got));
+	assert_false(live_find_key(&key, &other, &got));
+	live_session(l, &other);
+	assert_true(live_find(&t, &a, &got));
+	assert_true(id_eq(&got, &other));
+	live_leave(l);
+	assert_false(live_find_key(&key, &a, &got));
+	/* the next turn of the place has none */
+	l = live_enter(&t, &a, &a);
+	assert_false(live_find_key(&key, &a, &got));
+	live_leave(l);
+}
+
 static void *
 turns(void *arg)
 {
@@ -210,7 +320,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_across_processes),
+		cmocka_unit_test(test_following),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_keys),
 	};
 
 	procs_map();

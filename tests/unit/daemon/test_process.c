@@ -110,7 +110,7 @@ test_threads_fit_the_limits(void **state)
 	assert_null(why);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	tight = before;
-	tight.rlim_cur = 1040;
+	tight.rlim_cur = 1140;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
 	assert_int_equal(limits_threads(1024, 1, &why), 100);
 	assert_string_equal(why, "RLIMIT_NOFILE");

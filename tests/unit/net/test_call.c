@@ -31,6 +31,7 @@ struct got {
 	char text[65536];
 	size_t n;
 	int heads, status;
+	int gone;
 	int beats, beat_rc;
 	int body_rc;
 };
@@ -672,6 +673,51 @@ test_reader_gone(void **state)
 	}
 }
 
+static int
+go_on_twice(void *arg)
+{
+	struct got *g = arg;
+
+	return g->gone++ < 2 ? 100 : 0;
+}
+
+/* Without its reader a call goes on for as long as it is told to. */
+static void
+test_reader_may_come_back(void **state)
+{
+	server_handler hs[] = { serve_silent, serve_drip };
+	struct got g;
+	struct net_reply r;
+	struct err e;
+	int sv[2], rc;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct server *s = server_start(hs[i], NULL);
+		socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+		struct net_call c = call_to(server_url(s, "/"), &g);
+		c.gone_fd = sv[0];
+		c.on_gone = go_on_twice;
+		close(sv[1]);
+		int64_t ms = timed(net, &c, &r, &e, &rc);
+		assert_int_equal(rc, -1);
+		assert_int_equal(r.end, NET_GONE);
+		assert_int_equal(g.gone, 3);
+		assert_limit(ms, 200);
+		/* as with one that is found out by a beat */
+		g.gone = 0;
+		g.beat_rc = -1;
+		c.gone_fd = -1;
+		c.beat_ms = 50;
+		c.on_beat = take_beat;
+		ms = timed(net, &c, &r, &e, &rc);
+		assert_int_equal(r.end, NET_GONE);
+		assert_true(ms >= 50);
+		close(sv[0]);
+		server_stop(s);
+	}
+}
+
 static int64_t
 cpu_ms(void)
 {
@@ -1066,6 +1112,7 @@ main(void)
 		cmocka_unit_test(test_huge_body),
 		cmocka_unit_test(test_header_bomb),
 		cmocka_unit_test(test_reader_gone),
+		cmocka_unit_test(test_reader_may_come_back),
 		cmocka_unit_test(test_reader_talks),
 		cmocka_unit_test(test_beats),
 		cmocka_unit_test(test_cancel),
