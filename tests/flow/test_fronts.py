@@ -496,6 +496,23 @@ class NginxTest(Behind, unittest.TestCase):
 class ApacheTest(Behind, unittest.TestCase):
     name = "apache"
 
+    def test_request_id_in_any_order_of_modules(self):
+        """Where modules are loaded by the alphabet, setenvif comes first."""
+        def swap(_, text):
+            lines = {n: re.search(rf"^LoadModule {n}_module .*$", text,
+                                  re.M).group(0)
+                     for n in ("unique_id", "setenvif")}
+            text = text.replace(lines["setenvif"], "")
+            return text.replace(lines["unique_id"], lines["setenvif"] + "\n" +
+                                lines["unique_id"])
+        front = rig.add_front("apache", edit=swap)
+        rig.port = front.port
+        for path in ("/static/none", "/x%2fy", "/a%00b"):
+            self.own_answer(self.http(path=path, method="GET"), "404")
+        ids = {rig.get("/healthz").headers["x-request-id"] for _ in range(9)}
+        self.assertEqual(len(ids), 9)
+        front.stop()
+
 
 if __name__ == "__main__":
     unittest.main()
