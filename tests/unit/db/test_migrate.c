@@ -319,6 +319,192 @@ test_program_version(void **state)
 	assert_int_equal(e.code, ERR_CONFLICT);
 }
 
+/* What a newer program added leaves this one working, until a file says that
+ * it took something away. */
+static void
+test_newer_schema(void **state)
+{
+	struct fixture *x = *state;
+	struct migrate_report r;
+	struct err e = { 0 };
+	char name[32], text[80];
+	int n = SB_SCHEMA_VERSION;
+
+	for (int i = 3; i <= n + 1; i++) {
+		snprintf(name, sizeof(name), "%04d_more.sql", i);
+		put(x, name, "SELECT 1;");
+	}
+	if (run(x, &r, &e) != 0)
+		fail_msg("%s", e.text);
+	mem_free(dbtemp_sql(x->db, "sb_owner",
+	    "GRANT USAGE ON SCHEMA control TO sb_chat;"
+	    "GRANT SELECT ON control.schema_migrations TO sb_chat"));
+	if (migrate_check(x->db, "sb_chat", &e) != 0)
+		fail_msg("%s", e.text);
+	/* programs from ${n} on still work, this one among them */
+	snprintf(name, sizeof(name), "%04d_less.sql", n + 2);
+	snprintf(text, sizeof(text), "-- why\n-- contract: %d\nSELECT 1;", n);
+	put(x, name, text);
+	assert_int_equal(run(x, &r, &e), 0);
+	if (migrate_check(x->db, "sb_chat", &e) != 0)
+		fail_msg("%s", e.text);
+	snprintf(name, sizeof(name), "%04d_least.sql", n + 3);
+	snprintf(text, sizeof(text), "-- contract: %d\nSELECT 1;", n + 1);
+	put(x, name, text);
+	assert_int_equal(run(x, &r, &e), 0);
+	assert_int_equal(migrate_check(x->db, "sb_chat", &e), -1);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "install the newer"));
+	/* a file cannot ask for programs newer than itself */
+	snprintf(name, sizeof(name), "%04d_odd.sql", n + 4);
+	snprintf(text, sizeof(text), "-- contract: %d\nSELECT 1;", n + 5);
+	put(x, name, text);
+	refused(x, "names the oldest schema version");
+	put(x, name, "-- contract: all\nSELECT 1;");
+	refused(x, "names the oldest schema version");
+}
+
+/* A table that somebody uses is waited for, a second at a time. */
+static void *
+hold_table(void *arg)
+{
+	struct fixture *x = arg;
+
+	mem_free(dbtemp_sql(x->db, "sb_owner",
+	    "BEGIN; LOCK TABLE data.a IN ACCESS SHARE MODE;"
+	    "SELECT pg_sleep(2.5); COMMIT"));
+	return NULL;
+}
+
+static void
+test_table_in_use(void **state)
+{
+	struct fixture *x = *state;
+	struct migrate_report r;
+	pthread_t t;
+	struct err e;
+	char *held;
+
+	assert_int_equal(run(x, &r, &e), 0);
+	put(x, "0003_alter.sql", "ALTER TABLE data.a ADD COLUMN b int;");
+	assert_int_equal(pthread_create(&t, NULL, hold_table, x), 0);
+	do {
+		held = dbtemp_sql(x->db, "sb_owner",
+		    "SELECT count(*) FROM pg_locks WHERE relation = "
+		    "'data.a'::regclass AND granted");
+		r.applied = strcmp(held, "0");
+		mem_free(held);
+	} while (r.applied == 0);
+	if (run(x, &r, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(r.applied, 1);
+	assert_string_equal(x->log,
+	    "0003_alter waits for a table that is in use\n"
+	    "0003_alter applied\n");
+	pthread_join(t, NULL);
+}
+
+/* Nobody waits for more than two seconds for a file that locks a table; one
+ * that only takes long may. */
+static void
+test_lock_held(void **state)
+{
+	struct fixture *x = *state;
+	struct migrate_report r;
+	struct err e;
+
+	/* an empty database has nobody who waits */
+	put(x, "0003_first.sql",
+	    "ALTER TABLE data.a ADD COLUMN b int; SELECT pg_sleep(2.1);");
+	assert_int_equal(run(x, &r, &e), 0);
+	put(x, "0004_slow.sql",
+	    "ALTER TABLE data.a ADD COLUMN c int; SELECT pg_sleep(2.1);");
+	refused(x, "0004_slow locked a for");
+	expect(x,
+	    "SELECT count(*) FROM pg_attribute WHERE attrelid = "
+	    "'data.a'::regclass AND attname = 'c'",
+	    "0");
+	put(x, "0004_slow.sql",
+	    "CREATE TABLE data.c (id int); UPDATE data.a SET b = 1;"
+	    "SELECT pg_sleep(2.1);");
+	if (run(x, &r, &e) != 0)
+		fail_msg("%s", e.text);
+}
+
+static void
+test_look(void **state)
+{
+	struct fixture *x = *state;
+	struct migrate_pending p;
+	struct migrate_report r;
+	struct err e = { 0 };
+	void *ctx = mem_root("test");
+
+	if (migrate_look(x->db, x->dir, ctx, &p, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(p.files, 2);
+	assert_string_equal(p.names, "0001_base, 0002_a");
+	/* looking made nothing */
+	expect(x, "SELECT to_regnamespace('control') IS NULL", "t");
+	assert_int_equal(run(x, &r, &e), 0);
+	assert_int_equal(migrate_look(x->db, x->dir, ctx, &p, &e), 0);
+	assert_int_equal(p.files, 0);
+	assert_false(p.gate);
+	put(x, "gate/10_a.sql", gate_text);
+	assert_int_equal(migrate_look(x->db, x->dir, ctx, &p, &e), 0);
+	assert_true(p.gate);
+	put(x, "0002_a.sql", "CREATE TABLE data.a (id bigint);");
+	assert_int_equal(migrate_look(x->db, x->dir, ctx, &p, &e), -1);
+	assert_non_null(strstr(e.text, "0002_a was changed"));
+	assert_int_equal(migrate_look(x->db, "/nonexistent", ctx, &p, &e), -1);
+	assert_int_equal(
+	    migrate_look("host=/nonexistent", x->dir, ctx, &p, &e), -1);
+	assert_int_equal(e.code, ERR_UNAVAILABLE);
+	mem_free(ctx);
+}
+
+/* How to reach a server, without who. */
+static void
+test_server_of(void **state)
+{
+	static const struct {
+		const char *conninfo, *want;
+	} rows[] = {
+		{ "host=a port=5433 user=u password=p dbname=d",
+		    "host='a' port='5433'" },
+		{ "postgresql://u:p%40x@db.example:5432/d?sslmode=verify-full",
+		    "host='db.example' port='5432' sslmode='verify-full'" },
+		{ "postgresql://h1,h2:6/?target_session_attrs=read-write",
+		    "host='h1,h2' port=',6' "
+		    "target_session_attrs='read-write'" },
+		{ "host='/run/a b' options='-c x=\\'y\\''",
+		    "host='/run/a b' options='-c x=\\'y\\''" },
+		{ "", "" },
+	};
+	void *ctx = mem_root("test");
+	const char *got;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (db_server_of(ctx, rows[i].conninfo, &got, &e) != 0)
+			fail_msg("%s: %s", rows[i].conninfo, e.text);
+		/* libpq lists the words in an order of its own */
+		assert_int_equal(strlen(got), strlen(rows[i].want));
+		for (const char *w = rows[i].want; *w != '\0';) {
+			char word[64];
+			size_t n = strcspn(w, "=") + 1;
+
+			snprintf(word, sizeof(word), "%.*s", (int)n, w);
+			assert_non_null(strstr(got, word));
+			w = strstr(w, "' ") != NULL ? strstr(w, "' ") + 2 : "";
+		}
+	}
+	assert_int_equal(db_server_of(ctx, "nonsense", &got, &e), -1);
+	assert_int_equal(e.code, ERR_INVALID);
+	mem_free(ctx);
+}
+
 /* Roles have no more than they need, and a second run changes nothing. */
 static void
 test_bootstrap(void **state)
@@ -384,6 +570,14 @@ main(void)
 		    test_parallel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_program_version, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_newer_schema, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_table_in_use, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_lock_held, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_look, set_up, tear_down),
+		cmocka_unit_test(test_server_of),
 		cmocka_unit_test_setup_teardown(
 		    test_bootstrap, set_up, tear_down),
 	};
