@@ -104,6 +104,8 @@ test_threads_fit_the_limits(void **state)
 {
 	struct rlimit before, tight;
 	const char *why = "";
+	int status;
+	pid_t pid;
 
 	(void)state;
 	assert_int_equal(limits_threads(1, 1, &why), 1);
@@ -120,6 +122,22 @@ test_threads_fit_the_limits(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
 	assert_int_equal(limits_threads(1024, 1, &why), 1);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	/* Who is not root is also counted by user. */
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		tight.rlim_cur = tight.rlim_max = 1056;
+		if ((geteuid() == 0 && setuid(65534) != 0) ||
+		    setrlimit(RLIMIT_NPROC, &tight) != 0)
+			_exit(1);
+		_exit(limits_threads(1024, 2, &why) == 400 &&
+		              strcmp(why, "RLIMIT_NPROC") == 0 &&
+		              limits_threads(400, 2, &why) == 400 && why == NULL
+			  ? 0
+			  : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 	/* No machine has so many. */
 	assert_true(limits_threads(4000000000U, 1, &why) < 4000000000U);
 	assert_non_null(why);
