@@ -45,6 +45,9 @@
 #define HEALTH_CONNECTIONS 2
 /* A refused body is read to here before its connection is given up. */
 #define BODY_DRAIN (4 << 20)
+/* Longest pause of a request that is refused because all threads are taken; all
+ * of its body may take fifteen. */
+#define SHED_PAUSE_MS 20
 /* What a turn may take beyond its model: to be stored and told. */
 #define TURN_MARGIN_MS 5000
 /* So often what was used is asked for. */
@@ -196,6 +199,9 @@ build_app(struct parts *p)
 	p->fcgi = (struct fcgi_opts){ .read_ms = (int)c->read_timeout,
 		.write_ms = (int)c->write_timeout,
 		.body_drain = BODY_DRAIN };
+	p->fcgi_shed = (struct fcgi_opts){ .read_ms = SHED_PAUSE_MS,
+		.write_ms = SHED_PAUSE_MS,
+		.body_drain = BODY_DRAIN };
 }
 
 int
@@ -275,12 +281,18 @@ pool_serve(void *arg, void *state, int fd)
 	return fcgi_serve(state, fd, &p->fcgi, handle, p);
 }
 
+/* The one thread that refuses waits for nobody: a web server that hands on a
+ * slow sender's body as it comes would hold up everybody's refusal. */
 static int
 pool_shed(void *arg, void *state, int fd)
 {
 	struct parts *p = arg;
 
-	return fcgi_serve(state, fd, &p->fcgi, refuse, p);
+	fcgi_patience(fd, &p->fcgi_shed);
+	fd = fcgi_serve(state, fd, &p->fcgi_shed, refuse, p);
+	if (fd >= 0)
+		fcgi_patience(fd, &p->fcgi);
+	return fd;
 }
 
 static void *

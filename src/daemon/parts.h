@@ -22,7 +22,7 @@ struct conf;
 struct parts {
 	const struct process *process;
 	struct app app;
-	struct fcgi_opts fcgi;
+	struct fcgi_opts fcgi, fcgi_shed;
 	const char *role; /* database login */
 	struct templates *templates;
 	const char *turns_dir; /* of the event logs of streams */

@@ -210,6 +210,13 @@ set_timeout(int fd, int option, int ms)
 }
 
 void
+fcgi_patience(int fd, const struct fcgi_opts *opts)
+{
+	set_timeout(fd, SO_RCVTIMEO, opts->read_ms);
+	set_timeout(fd, SO_SNDTIMEO, opts->write_ms);
+}
+
+void
 fcgi_accepted(int fd, const struct fcgi_opts *opts)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -218,6 +225,5 @@ fcgi_accepted(int fd, const struct fcgi_opts *opts)
 	if (flags >= 0 && (flags & O_NONBLOCK) != 0)
 		fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	set_timeout(fd, SO_RCVTIMEO, opts->read_ms);
-	set_timeout(fd, SO_SNDTIMEO, opts->write_ms);
+	fcgi_patience(fd, opts);
 }

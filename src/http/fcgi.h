@@ -40,5 +40,7 @@ int fcgi_serve(struct fcgi *, int fd, const struct fcgi_opts *,
 
 /* Prepare an accepted connection: close-on-exec, time-outs. */
 void fcgi_accepted(int fd, const struct fcgi_opts *);
+/* Other time-outs than those it was accepted with. */
+void fcgi_patience(int fd, const struct fcgi_opts *);
 
 #endif

@@ -266,8 +266,7 @@ line_head(struct line *l, enum log_level level, const char *event)
 	line_pair(l, "level", names[level], OURS);
 	line_pair(l, "event", event, OURS);
 	line_pair(l, "process", log_role, OURS);
-	l->len += (size_t)snprintf(
-	    l->data + l->len, 24, ",\"pid\":%d",
+	l->len += (size_t)snprintf(l->data + l->len, 24, ",\"pid\":%d",
 	    (int)(log_pid != 0 ? log_pid : getpid()));
 	line_pair(l, "request_id", context.request_id, IDENT);
 	line_pair(l, "trace_id", context.trace_id, OURS);

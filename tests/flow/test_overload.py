@@ -16,7 +16,7 @@ import time
 import unittest
 
 import openloop
-from openloop import Caller, of, percentile
+from openloop import Caller, of, percentile, statuses
 from rig import Provider, Rig
 
 LONG = "SB_LONG" in os.environ
@@ -49,8 +49,11 @@ class Holder(threading.Thread):
             bytes(2) + body
 
     def run(self):
-        while not self.over.wait(0.2):
-            self.sock.sendall(self.record(5, b"x"))
+        try:
+            while not self.over.wait(0.2):
+                self.sock.sendall(self.record(5, b"x"))
+        except OSError:
+            pass  # it was refused
 
     def close(self):
         self.over.set()
@@ -137,14 +140,14 @@ class OverloadTest(unittest.TestCase):
         self.assertEqual(self.shed_count() - before, len(shed))
         for name, c, floor in (("health", health, health_floor),
                                ("pages", pages, pages_floor)):
-            self.assertEqual(of(c.samples, 200), c.samples)
+            self.assertEqual(statuses(c.samples), {200})
             self.assertLessEqual(percentile(c.samples, 0.99),
                                  50 + 5 * floor, name)
         # Normal again, and at once rather than in five seconds.
         asyncio.run(after.paced(peak / 2, 6))
         late = [s for s in after.samples if s.at > ended + 5]
         self.assertGreater(len(late), peak / 4)
-        self.assertEqual(of(late, 200), late)
+        self.assertEqual(statuses(late), {200})
         self.assertLessEqual(percentile(late, 0.5), 2 * TURN_MS)
         self.report("overload", peak=peak, goodput=len(good) / seconds,
                     shed_p50=percentile(shed, 0.5),
@@ -170,7 +173,7 @@ class OverloadTest(unittest.TestCase):
         calm = self.chat("sales/widgets", "globex", rig.globex_key)
         asyncio.run(calm.paced(20, 4))
         baseline = percentile(calm.samples, 0.99)
-        self.assertEqual(of(calm.samples, 200), calm.samples)
+        self.assertEqual(statuses(calm.samples), {200})
         calm.samples.clear()
         noisy = self.chat("sales/animal_health")
         seconds = 30 if LONG else 8
@@ -186,7 +189,7 @@ class OverloadTest(unittest.TestCase):
         self.assertEqual(set(counts), {200, 429}, counts)
         # Ten a second are its own, and what was left of the bucket.
         self.assertGreater(counts[429], counts[200])
-        self.assertEqual(of(calm.samples, 200), calm.samples)
+        self.assertEqual(statuses(calm.samples), {200})
         self.assertLessEqual(percentile(calm.samples, 0.5),
                              1.5 * baseline)
         self.assertLessEqual(percentile(calm.samples, 0.99),
@@ -202,6 +205,9 @@ class OverloadTest(unittest.TestCase):
         page = self.caller("GET", "/api/docs")
         holders = [Holder(self.rig.path("run", "admin.sock"))
                    for _ in range(ADMIN_THREADS)]
+        # And some more, which only the reserve can look at.
+        holders += [Holder(self.rig.path("run", "admin.sock"))
+                    for _ in range(ADMIN_THREADS)]
         try:
             async def both():
                 await asyncio.gather(chat.paced(20, 3), page.paced(20, 3))
@@ -212,10 +218,10 @@ class OverloadTest(unittest.TestCase):
         began = page.samples[0].at
         pages = [s for s in page.samples if s.at > began + 0.5]
         refused = of(pages, 503)
-        self.assertEqual(refused, pages)
+        self.assertEqual(statuses(pages), {503})
         self.assertLessEqual(percentile(refused, 0.5), 25)
         self.assertLessEqual(percentile(refused, 0.95), 50 + floor)
-        self.assertEqual(of(chat.samples, 200), chat.samples)
+        self.assertEqual(statuses(chat.samples), {200})
         self.assertLessEqual(percentile(chat.samples, 0.99),
                              2 * floor + 50)
 
@@ -232,7 +238,7 @@ class OverloadTest(unittest.TestCase):
             asyncio.run(chat.paced(20, 3))
         finally:
             lock.wait()
-        self.assertEqual(of(chat.samples, 200), chat.samples)
+        self.assertEqual(statuses(chat.samples), {200})
         self.assertLessEqual(percentile(chat.samples, 0.99), 2 * floor + 50)
 
 

@@ -93,3 +93,7 @@ def percentile(samples, p):
 
 def of(samples, *statuses):
     return [s for s in samples if s.status in statuses]
+
+
+def statuses(samples):
+    return {s.status for s in samples}

@@ -131,8 +131,8 @@ test_threads_fit_the_limits(void **state)
 		    setrlimit(RLIMIT_NPROC, &tight) != 0)
 			_exit(1);
 		_exit(limits_threads(1024, 2, &why) == 400 &&
-		              strcmp(why, "RLIMIT_NPROC") == 0 &&
-		              limits_threads(400, 2, &why) == 400 && why == NULL
+			      strcmp(why, "RLIMIT_NPROC") == 0 &&
+			      limits_threads(400, 2, &why) == 400 && why == NULL
 			  ? 0
 			  : 2);
 	}
