@@ -34,7 +34,7 @@ check(const struct templates *templates, const char *type,
 	if (t == NULL)
 		return err_set(e, ERR_INVALID,
 		    "There is no template of type \"%.60s\".", type);
-	if (spec_build(t, configuration, &s, errors, nerrors) != 0)
+	if (spec_build_shown(t, configuration, &s, errors, nerrors) != 0)
 		return err_set(e, ERR_INVALID,
 		    "The configuration has %d error%s; the first, at \"%s\": "
 		    "%s",

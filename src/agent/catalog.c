@@ -26,7 +26,9 @@
 
 #define ABSENT_PLACES 1024
 #define KEY_SIZE (UUID_TEXT + 2 * 65)
-#define WARM_SIZE (KEY_SIZE + 65)
+/* Enough of a template's hash to tell it from another. */
+#define HASH_PART 16
+#define WARM_SIZE (KEY_SIZE + HASH_PART + 1)
 
 struct catalog {
 	const struct templates *templates;
@@ -188,7 +190,8 @@ catalog_get(struct catalog *c, const struct account *account, const char *type,
 	id_format(&account->id, w.account_text);
 	snprintf(key, sizeof(key), "%s/%s/%s", w.account_text, type, name);
 	t = templates_find(c->templates, type);
-	snprintf(warm, sizeof(warm), "%s/%s", key, t != NULL ? t->hash : "");
+	snprintf(warm, sizeof(warm), "%s/%.*s", key, HASH_PART,
+	    t != NULL ? t->hash : "");
 	if (tier_get(c->tier, key, warm, &w, deadline, &value, e) != 0)
 		return -1;
 	*ret = value;

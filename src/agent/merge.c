@@ -233,11 +233,11 @@ on_disconnect(struct merge *m, const char *pointer, const json_t *v)
 static void
 keep_object(struct merge *m, const char *pointer, const json_t *v)
 {
-	if (json_is_object(v))
+	if (!json_is_object(v))
+		merge_error(m, pointer, NULL, "must be an object");
+	else if (m->shown)
 		json_object_set_new(
 		    m->spec->merged, pointer + 1, json_deep_copy(v));
-	else
-		merge_error(m, pointer, NULL, "must be an object");
 }
 
 /* A list of ${what}, kept as it stands. */
@@ -261,7 +261,9 @@ keep_list(struct merge *m, const char *pointer, const json_t *v, json_type type,
 			merge_error(
 			    m, pointer, index, "the list is of %s", what);
 	}
-	json_object_set_new(m->spec->merged, pointer + 1, json_deep_copy(v));
+	if (m->shown)
+		json_object_set_new(
+		    m->spec->merged, pointer + 1, json_deep_copy(v));
 }
 
 static void
@@ -350,7 +352,7 @@ from_template(struct merge *m)
 	s->temperature = m->t->temperature;
 	s->requests_per_minute = s->tokens_per_hour = -1;
 	s->feature_flags = json_object();
-	s->merged = json_object();
+	s->merged = m->shown ? json_object() : NULL;
 }
 
 /* What the pages show: everything as it came out. */
@@ -405,7 +407,8 @@ merge_apply(struct merge *m)
 		    "text with a NUL, or nested deeper than %d", DEPTH_MAX);
 		return;
 	}
-	if (json_dumpb(c, NULL, 0, JSON_COMPACT) > SPEC_CONFIGURATION_MAX) {
+	if (m->shown &&
+	    json_dumpb(c, NULL, 0, JSON_COMPACT) > SPEC_CONFIGURATION_MAX) {
 		merge_error(m, "", NULL, "larger than %d KiB",
 		    SPEC_CONFIGURATION_MAX / 1024);
 		return;
@@ -419,6 +422,6 @@ merge_apply(struct merge *m)
 	if (!tools_named)
 		merge_tools(m, NULL);
 	unknown_keys(m);
-	if (m->nerrors == 0)
+	if (m->nerrors == 0 && m->shown)
 		show(m->spec);
 }

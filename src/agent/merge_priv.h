@@ -9,6 +9,7 @@ struct merge {
 	const struct agent_template *t;
 	const json_t *configuration;
 	struct agent_spec *spec; /* memory of texts and lists below it */
+	bool shown; /* to be looked at, perhaps stored: not for a request */
 	struct spec_error *errors;
 	int nerrors;
 };

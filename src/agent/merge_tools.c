@@ -56,7 +56,10 @@ one_tool(struct merge *m, const struct template_tool *t, const json_t *conf)
 
 	out->name = mem_strdup(m->spec->tools, t->name);
 	out->description = mem_strdup(m->spec->tools, t->description);
-	out->settings = json_deep_copy(t->settings);
+	/* Shared with the template, which outlives it, unless it is changed:
+	 * jansson counts references atomically. */
+	out->settings = json_object_size(conf) > 0 ? json_deep_copy(t->settings)
+	                                           : json_incref(t->settings);
 	snprintf(pointer, sizeof(pointer), "/tools/%s", t->name);
 	if (conf != NULL && !json_is_object(conf)) {
 		merge_error(m, pointer, NULL, "must be an object");

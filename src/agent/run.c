@@ -268,8 +268,7 @@ prepare(struct run *r, struct err *e)
 
 	lookup_init(
 	    &r->lookup, r->ctx, r->deps->knowledge, ask->spec, ask->deadline);
-	lookup_message(
-	    &r->lookup, ask->history, ask->nhistory, ask->message);
+	lookup_message(&r->lookup, ask->history, ask->nhistory, ask->message);
 	r->instructions = prompt_system(r->ctx, ask->spec->system_prompt,
 	    r->lookup.passages, r->lookup.n, r->lookup.away, clock_wall_us());
 	if (!r->instructions)

@@ -26,8 +26,8 @@ drop_json(struct counted *c)
 	return 0;
 }
 
-int
-spec_build(const struct agent_template *t, const json_t *configuration,
+static int
+build(const struct agent_template *t, const json_t *configuration, bool shown,
     struct agent_spec **ret, struct spec_error errors[SPEC_ERRORS],
     int *nerrors)
 {
@@ -35,6 +35,7 @@ spec_build(const struct agent_template *t, const json_t *configuration,
 	struct merge m = { .t = t,
 		.configuration = configuration,
 		.spec = &c->s,
+		.shown = shown,
 		.errors = errors };
 
 	atomic_init(&c->refs, 1);
@@ -47,6 +48,22 @@ spec_build(const struct agent_template *t, const json_t *configuration,
 	}
 	*ret = &c->s;
 	return 0;
+}
+
+int
+spec_build(const struct agent_template *t, const json_t *configuration,
+    struct agent_spec **ret, struct spec_error errors[SPEC_ERRORS],
+    int *nerrors)
+{
+	return build(t, configuration, false, ret, errors, nerrors);
+}
+
+int
+spec_build_shown(const struct agent_template *t, const json_t *configuration,
+    struct agent_spec **ret, struct spec_error errors[SPEC_ERRORS],
+    int *nerrors)
+{
+	return build(t, configuration, true, ret, errors, nerrors);
 }
 
 const struct agent_spec *

@@ -40,7 +40,8 @@ struct agent_spec {
 	struct spec_tool *tools;
 	int ntools;
 	json_t *feature_flags; /* object, never NULL */
-	json_t *merged;        /* what the rules made of it, for pages */
+	json_t *merged;        /* what the rules made of it, for pages; NULL
+	                          unless it was built by spec_build_shown() */
 };
 
 /* A configuration may have at most this size as compact JSON. */
@@ -64,6 +65,10 @@ struct spec_error {
 int spec_build(const struct agent_template *t, const json_t *configuration,
     struct agent_spec **ret, struct spec_error errors[SPEC_ERRORS],
     int *nerrors);
+/* The same with s->merged; and it checks the size of what may be stored. */
+int spec_build_shown(const struct agent_template *t,
+    const json_t *configuration, struct agent_spec **ret,
+    struct spec_error errors[SPEC_ERRORS], int *nerrors);
 const struct agent_spec *agent_spec_ref(const struct agent_spec *);
 void agent_spec_unref(const struct agent_spec *);
 

@@ -134,7 +134,7 @@ show_merged(struct cli *c, const struct templates *templates, json_t *agent,
 	if (t == NULL)
 		return err_set(
 		    e, ERR_NOT_FOUND, "there is no template for %s", type);
-	if (spec_build(t, json_object_get(agent, "configuration"), &spec,
+	if (spec_build_shown(t, json_object_get(agent, "configuration"), &spec,
 		errors, &nerrors) != 0) {
 		cli_errors(c, errors, nerrors);
 		return err_set(e, ERR_INVALID,

@@ -60,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (json_parse(
 		(const char *)data, size, &JSON_LIMITS_REQUEST, &c, NULL) != 0)
 		return 0;
-	if (spec_build(t, c, &s, errors, &n) == 0) {
+	if (spec_build_shown(t, c, &s, errors, &n) == 0) {
 		struct buf b;
 
 		if (s->system_prompt[0] == '\0' || s->max_tokens < 1 ||

@@ -52,7 +52,7 @@ build(const struct agent_template *t, const char *text)
 	int n = -1;
 
 	assert_non_null(c);
-	if (spec_build(t, c, &s, errors, &n) != 0)
+	if (spec_build_shown(t, c, &s, errors, &n) != 0)
 		fail_msg(
 		    "%s: %s %s", text, errors[0].pointer, errors[0].detail);
 	assert_int_equal(n, 0);
@@ -347,7 +347,7 @@ refusals(void **state)
 		int n = -1;
 
 		assert_non_null(c);
-		if (spec_build(seed, c, &s, errors, &n) == 0)
+		if (spec_build_shown(seed, c, &s, errors, &n) == 0)
 			fail_msg("taken: %s", bad[i].configuration);
 		assert_null(s);
 		if (n != 1 || strcmp(errors[0].pointer, bad[i].pointer) != 0 ||
@@ -370,7 +370,7 @@ closed_schemas(void **state)
 	int n;
 
 	(void)state;
-	assert_int_equal(spec_build(strict, c, &s, errors, &n), -1);
+	assert_int_equal(spec_build_shown(strict, c, &s, errors, &n), -1);
 	assert_int_equal(n, 2);
 	assert_string_equal(
 	    errors[0].pointer, "/tools/product_search/max_result");
@@ -395,7 +395,7 @@ all_errors_at_once(void **state)
 	int n;
 
 	(void)state;
-	assert_int_equal(spec_build(seed, c, &s, errors, &n), -1);
+	assert_int_equal(spec_build_shown(seed, c, &s, errors, &n), -1);
 	assert_int_equal(n, 6);
 	json_decref(c);
 
@@ -405,7 +405,7 @@ all_errors_at_once(void **state)
 		snprintf(key + 200, 100, "%d\xc3\xa9", i);
 		json_object_set_new(c, key, json_null());
 	}
-	assert_int_equal(spec_build(seed, c, &s, errors, &n), -1);
+	assert_int_equal(spec_build_shown(seed, c, &s, errors, &n), -1);
 	assert_int_equal(n, SPEC_ERRORS);
 	assert_int_equal(strlen(errors[31].pointer), 158);
 	json_decref(c);
@@ -424,17 +424,17 @@ too_large(void **state)
 	memset(text, 'x', SPEC_CONFIGURATION_MAX);
 	text[SPEC_CONFIGURATION_MAX] = '\0';
 	c = json_pack("{s:{s:s}}", "vector_database", "x", text);
-	assert_int_equal(spec_build(seed, c, &s, errors, &n), -1);
+	assert_int_equal(spec_build_shown(seed, c, &s, errors, &n), -1);
 	assert_string_equal(errors[0].detail, "larger than 64 KiB");
 	json_decref(c);
 	text[AGENT_PROMPT_MAX + 1] = '\0';
 	c = json_pack("{s:s}", "system_prompt", text);
-	assert_int_equal(spec_build(seed, c, &s, errors, &n), -1);
+	assert_int_equal(spec_build_shown(seed, c, &s, errors, &n), -1);
 	assert_string_equal(errors[0].pointer, "/system_prompt");
 	json_decref(c);
 	text[AGENT_PROMPT_MAX] = '\0';
 	c = json_pack("{s:s}", "system_prompt", text);
-	assert_int_equal(spec_build(seed, c, &s, errors, &n), 0);
+	assert_int_equal(spec_build_shown(seed, c, &s, errors, &n), 0);
 	agent_spec_unref(s);
 	json_decref(c);
 	free(text);
@@ -463,7 +463,7 @@ own_and_counted(void **state)
 	int n;
 
 	(void)state;
-	assert_int_equal(spec_build(seed, c, &s, errors, &n), 0);
+	assert_int_equal(spec_build_shown(seed, c, &s, errors, &n), 0);
 	json_array_clear(json_object_get(
 	    json_object_get(json_object_get(c, "tools"), "product_search"),
 	    "filters"));

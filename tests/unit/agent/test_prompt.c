@@ -33,7 +33,8 @@ static void
 passages_cannot_leave_their_block(void **state)
 {
 	void *ctx = mem_root("test");
-	char *s = prompt_system(ctx, "Be kind.", two, 2, false, 1795316645000000);
+	char *s =
+	    prompt_system(ctx, "Be kind.", two, 2, false, 1795316645000000);
 
 	(void)state;
 	assert_memory_equal(s, "Be kind.", 8);
@@ -52,7 +53,8 @@ without_passages_nothing_is_said_of_them(void **state)
 	void *ctx = mem_root("test");
 
 	(void)state;
-	assert_null(strstr(prompt_system(ctx, "x", NULL, 0, false, 0), "assage"));
+	assert_null(
+	    strstr(prompt_system(ctx, "x", NULL, 0, false, 0), "assage"));
 	mem_free(ctx);
 }
 
