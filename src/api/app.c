@@ -95,6 +95,13 @@ row(const void *table, int i, const char **method, const char **pattern)
 	return true;
 }
 
+/* An answer made from an account's configuration says how new that was. */
+static void
+tell_epoch(struct http_resp *resp, const struct account *a)
+{
+	http_setf(resp, "X-Config-Epoch", "%llu", (unsigned long long)a->epoch);
+}
+
 /*
  * A preflight shows no key, so the origins of all the account's widget keys
  * answer it.  An unknown account gets what an unknown origin gets.
@@ -114,6 +121,7 @@ preflight(struct serving *s, struct err *e)
 			allowed = account->active &&
 			          origin_allowed(origin, account->origins,
 				      account->norigins);
+			tell_epoch(s->resp, account);
 			account_unref(account);
 		} else if (e->code != ERR_NOT_FOUND) {
 			return -1;
@@ -165,8 +173,7 @@ step_guard(struct serving *s, struct err *e)
 		id_format(&s->caller.account->id, s->account);
 		log_context(
 		    s->req->request_id, s->req->trace.trace_id, s->account);
-		http_setf(s->resp, "X-Config-Epoch", "%llu",
-		    (unsigned long long)s->caller.account->epoch);
+		tell_epoch(s->resp, s->caller.account);
 	}
 	return 0;
 }
@@ -214,7 +221,7 @@ record(const struct app *app, const struct http_req *req,
 	bool gone = http_abandoned(resp);
 	/* 499: nobody was there to be told */
 	int status = gone && !http_sent(resp) ? 499 : http_status_of(resp);
-	bool quiet = app->face == FACE_HEALTH && status < 400;
+	bool quiet = (app->face & FACE_HEALTH) != 0 && status < 400;
 	char ms[32];
 
 	snprintf(ms, sizeof(ms), "%lld.%03lld", (long long)(took / CLOCK_MS),

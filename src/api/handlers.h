@@ -32,6 +32,8 @@ API_HANDLER(api_feedback);  /* sessions.c: POST .../messages/{id}/feedback */
 API_HANDLER(api_healthz); /* ops.c */
 API_HANDLER(api_readyz);
 API_HANDLER(api_metrics);
+API_HANDLER(api_change);
+API_HANDLER(api_own_metrics);
 
 API_HANDLER(api_openapi); /* openapi.c: GET /api/v1/openapi.json */
 

@@ -253,6 +253,8 @@ paths(void)
 		char method[16];
 		size_t n = 0;
 
+		if (r->faces == FACE_OWN)
+			continue;
 		if (path == NULL) {
 			path = json_object();
 			json_object_set_new(all, r->pattern, path);

@@ -1,4 +1,5 @@
 /* What machines ask the server about itself. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/app.h"
@@ -7,6 +8,8 @@
 #include "api/reply.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "shm/change.h"
+#include "shm/epoch.h"
 #include "telemetry/metric.h"
 #include "util/buf.h"
 
@@ -66,12 +69,21 @@ api_readyz(struct app *app, struct http_req *req, struct http_resp *resp,
 	problem_send(req, resp, &e, NULL);
 }
 
+static void
+reply_metrics(struct http_req *req, struct http_resp *resp)
+{
+	struct buf b;
+
+	buf_init(&b, req->ctx, METRICS_MAX);
+	metric_write(&b);
+	reply_buf(resp, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
+}
+
 void
 api_metrics(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *caller)
 {
 	struct err e = { 0 };
-	struct buf b;
 
 	(void)caller;
 	if (!http_address_in(req->client_address, app->metrics_allow)) {
@@ -80,7 +92,33 @@ api_metrics(struct app *app, struct http_req *req, struct http_resp *resp,
 		problem_send(req, resp, &e, NULL);
 		return;
 	}
-	buf_init(&b, req->ctx, METRICS_MAX);
-	metric_write(&b);
-	reply_buf(resp, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
+	reply_metrics(req, resp);
+}
+
+void
+api_own_metrics(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *caller)
+{
+	(void)app;
+	(void)caller;
+	reply_metrics(req, resp);
+}
+
+void
+api_change(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *caller)
+{
+	uint32_t slot = (uint32_t)strtoul(http_var(req, "slot"), NULL, 10);
+	struct change ch;
+
+	(void)app;
+	(void)caller;
+	change_state(slot, &ch);
+
+	json_auto_t *body = json_pack("{s:I, s:b, s:i, s:i, s:I}", "epoch",
+	    (json_int_t)epoch_get(slot), "noted", (int)ch.noted, "workers",
+	    (int)ch.workers, "live", (int)ch.live, "took_us",
+	    (json_int_t)ch.took_us);
+
+	reply_json(req, resp, 200, body);
 }

@@ -15,8 +15,10 @@ struct http_req;
 struct http_resp;
 struct caller;
 
-/* Each pool knows only its own routes. */
-enum face { FACE_CHAT = 1, FACE_ADMIN = 2, FACE_HEALTH = 4 };
+/* Each pool knows only its own routes.  FACE_OWN: what the operator's command
+ * asks over the health socket, where no web server leads to; no part of the
+ * documentation. */
+enum face { FACE_CHAT = 1, FACE_ADMIN = 2, FACE_HEALTH = 4, FACE_OWN = 8 };
 
 enum body_limit { BODY_NONE, BODY_CHAT, BODY_ADMIN };
 

@@ -38,6 +38,8 @@ app_write_routes(FILE *out)
 	for (size_t i = 0; i < routes_count; i++) {
 		const struct route *r = &routes[i];
 
+		if (r->faces == FACE_OWN)
+			continue;
 		fprintf(out, "| %s | `%s` | %s | `%s` | %s | %s |\n", r->method,
 		    r->pattern, face_name(r->faces), perm_name(r->perm),
 		    body_name(r->body), r->summary);

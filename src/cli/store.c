@@ -10,6 +10,7 @@
 
 #include "cli/rows.h"
 #include "db/db.h"
+#include "util/mem.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -27,6 +28,28 @@ store_account_id(
 		.nparams = 1 };
 
 	return rows_id(db, NULL, &call, "account", slug, id, e);
+}
+
+static const struct db_stmt account_epoch_sql = { "cli_account_epoch",
+	"SELECT slot, config_epoch FROM gate.account_by_slug($1)" };
+
+int
+store_account_epoch(struct db_pool *db, const char *slug, int64_t *slot,
+    int64_t *epoch, struct err *e)
+{
+	struct db_call call = { &account_epoch_sql, .param = { slug },
+		.nparams = 1 };
+	void *ctx = mem_root("account epoch");
+	int rc = rows_run(db, NULL, &call, 1, ctx, e);
+
+	if (rc == 0 && db_rows(call.result) == 0)
+		rc = err_set(e, ERR_NOT_FOUND, "there is no account %s", slug);
+	if (rc == 0) {
+		*slot = db_int(call.result, 0, 0);
+		*epoch = db_int(call.result, 0, 1);
+	}
+	mem_free(ctx);
+	return rc;
 }
 
 static const struct db_stmt account_create_sql = { "cli_account_create",

@@ -19,6 +19,9 @@
 struct db_pool;
 
 /* Accounts */
+/* Its place in shared memory, and how new its configuration is. */
+int store_account_epoch(struct db_pool *, const char *slug, int64_t *slot,
+    int64_t *epoch, struct err *);
 int store_account_id(
     struct db_pool *, const char *slug, struct uuid *id, struct err *);
 int store_account_create(struct db_pool *, const struct uuid *id,

@@ -284,6 +284,18 @@ const struct verb verbs[] = {
 	{ "config example", "", 0, 0,
 	    "print a configuration file with every parameter and its default",
 	    NULL, NULL, false, verb_config_example },
+	{ "config propagation", "SLUG", 1, 1,
+	    "say how far the account's latest change has gone round",
+	    "Waits up to two seconds until every worker of this host has seen "
+	    "it. The time is from the change to the last worker; it is known "
+	    "for the latest 1,024 changes since the server's start.",
+	    NULL, false, verb_config_propagation },
+	{ "cache stats", "", 0, 0,
+	    "show what the configuration cache of this host holds and does",
+	    "Tiers: hot, in each worker; warm, shared by the host's workers; "
+	    "cold, the database. A miss of one tier asks the next. Counts are "
+	    "since the server's start, all workers together.",
+	    NULL, false, verb_cache_stats },
 	{ "usage", "SLUG", 1, 1,
 	    "sum up requests, tokens and cost by agent and model", NULL,
 	    usage_opts, false, verb_usage },

@@ -54,6 +54,8 @@ int verb_config_check(struct cli *, struct err *);
 int verb_config_example(struct cli *, struct err *);
 int verb_bench(struct cli *, struct err *);
 int verb_demo_scale(struct cli *, struct err *);
+int verb_config_propagation(struct cli *, struct err *);
+int verb_cache_stats(struct cli *, struct err *);
 int verb_usage(struct cli *, struct err *);
 int verb_price_list(struct cli *, struct err *);
 int verb_price_set(struct cli *, struct err *);

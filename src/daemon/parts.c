@@ -221,7 +221,7 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 		break;
 	default:
 		/* /healthz asks nobody. */
-		p->app.face = FACE_HEALTH;
+		p->app.face = FACE_HEALTH | FACE_OWN;
 		p->role = "sb_job";
 		atomic_store(&p->open, true);
 		break;

@@ -128,8 +128,7 @@ knowledge_tell(struct knowledge *k)
 	struct lru_stats s;
 
 	lru_stats(k->lru, &s);
-	metric_add(
-	    M_CACHE_HITS_HOT_SEARCH, (int64_t)(s.hits - k->told.hits));
+	metric_add(M_CACHE_HITS_HOT_SEARCH, (int64_t)(s.hits - k->told.hits));
 	metric_add(
 	    M_CACHE_MISSES_HOT_SEARCH, (int64_t)(s.misses - k->told.misses));
 	metric_add(M_CACHE_EVICTIONS_HOT_SEARCH,

@@ -38,11 +38,11 @@ bool epoch_knows_nothing(uint32_t slot);
 
 /*
  * Times are clock_mono().  epoch_heard: all that was committed before ${at} has
- * been raised, of every slot; so the database answers.  epoch_checked: that of one slot was read from
- * the database then.  epoch_known: the later of both, 0 never; of a slot beyond
- * the map it is what was heard.  Without a map
- * (a command of the operator, which lives shorter than any staleness) all is
- * known for ever.
+ * been raised, of every slot; so the database answers.  epoch_checked: that of
+ * one slot was read from the database then.  epoch_known: the later of both, 0
+ * never; of a slot beyond the map it is what was heard.  Without a map (a
+ * command of the operator, which lives shorter than any staleness) all is known
+ * for ever.
  */
 void epoch_heard(int64_t at);
 void epoch_checked(uint32_t slot, int64_t at);

@@ -118,8 +118,8 @@ expect_of(const struct uuid *account, const struct uuid *who,
 	struct hit *hits;
 	int n;
 
-	if (search(known, account, who, question, kind, 5, ctx, &hits, &n,
-		&e) < 0)
+	if (search(known, account, who, question, kind, 5, ctx, &hits, &n, &e) <
+	    0)
 		fail_msg("%s", e.text);
 	for (int i = 0; i < n; i++) {
 		size_t at = strlen(found);
@@ -193,8 +193,8 @@ what_there_is(void **state)
 	int n;
 
 	assert_int_equal(
-	    search(known, &ours, &agent, "What products do you sell?", NULL,
-		5, ctx, &hits, &n, &e),
+	    search(known, &ours, &agent, "What products do you sell?", NULL, 5,
+		ctx, &hits, &n, &e),
 	    0);
 	assert_int_equal(n, 3); /* two products, and the document once */
 	assert_string_equal(hits[0].kind, "product");
@@ -227,9 +227,8 @@ fields_are_filled(void **state)
 	struct hit *hits;
 	int n;
 
-	assert_int_equal(
-	    search(known, &ours, &agent, "blood pressure", NULL, 1, ctx, &hits,
-		&n, &e),
+	assert_int_equal(search(known, &ours, &agent, "blood pressure", NULL, 1,
+			     ctx, &hits, &n, &e),
 	    0);
 	assert_int_equal(n, 1);
 	assert_string_equal(hits[0].url, "https://acme.test/bp");
@@ -296,7 +295,8 @@ remembered_until_it_changes(void **state)
 	expect("stethoscope for children", "Stethoscope");
 	/* What somebody still reads stays as it was. */
 	assert_int_equal(n, 1);
-	assert_string_equal(hits[0].title, "CardioCheck blood pressure monitor");
+	assert_string_equal(
+	    hits[0].title, "CardioCheck blood pressure monitor");
 	mem_free(dbtemp_sql(conninfo, NULL,
 	    "DELETE FROM data.products WHERE name = 'Stethoscope'"));
 	hear(&ours);
