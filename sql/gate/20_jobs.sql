@@ -65,18 +65,19 @@ GRANT EXECUTE ON FUNCTION gate.sum_rollups(timestamptz) TO sb_job;
 -- End the open turns of ${dead} as failed: a row in turns and one count in the
 -- roll-up each, unless its worker managed to store it after all.  They count
 -- in the present bucket, whose hour is still summed.  The keys of these turns
--- are free again, for whoever tries once more; first of all, as a writer begins
--- with them too, so that the two agree on how a turn has ended.  For the two
--- below only.
+-- are free again, for whoever tries once more.  Keys, then turns, then open
+-- turns: that is a writer's order too, which may still be at work for one of the
+-- dead, so that they agree on how a turn has ended and never wait for each other
+-- in a circle.  For the two below only.
 CREATE OR REPLACE FUNCTION gate.fail_turns_of(dead uuid[])
 RETURNS bigint LANGUAGE plpgsql SET search_path = control, data, pg_temp AS $$
 DECLARE
+	lost uuid[];
 	n bigint;
 BEGIN
 	DELETE FROM idempotency_keys WHERE worker_id = any(dead) AND answer IS NULL;
-	WITH lost AS (
-		DELETE FROM turns_open WHERE worker_id = any(dead) RETURNING *
-	), ended AS (
+	lost := ARRAY(SELECT id FROM turns_open WHERE worker_id = any(dead));
+	WITH ended AS (
 		INSERT INTO turns (account_id, id, session_id, agent_instance_id, agent_type,
 			instance_name, config_version, api_key_id, widget_key_id, request_id, trace_id,
 			channel, status, finish_reason, error_kind, user_text, reply_text, model,
@@ -89,7 +90,7 @@ BEGIN
 			0, 0, 0, 0, 0, false, NULL, 0,
 			least(greatest(extract(epoch FROM now() - started_at) * 1000, 0), 2147483647)::integer,
 			NULL, '[]', '[]', metadata, started_at, now()
-		FROM lost
+		FROM turns_open WHERE worker_id = any(dead) AND id = any(lost)
 		ON CONFLICT DO NOTHING
 		RETURNING account_id, agent_instance_id, coalesce(model, '') AS model
 	), counted AS (
@@ -106,6 +107,7 @@ BEGIN
 			requests = r.requests + excluded.requests, failed = r.failed + excluded.failed
 	)
 	SELECT count(*) INTO n FROM ended;
+	DELETE FROM turns_open WHERE worker_id = any(dead) AND id = any(lost);
 	RETURN n;
 END $$;
 REVOKE ALL ON FUNCTION gate.fail_turns_of(uuid[]) FROM PUBLIC;
