@@ -234,6 +234,24 @@ cli_db(struct cli *c, struct db_pool **ret, struct err *e)
 	return 0;
 }
 
+void
+cli_replica(struct cli *c)
+{
+	if (c->conf->database_replica[0] == '\0')
+		return;
+	struct db_opts o = {
+		.conninfo = c->conf->database_replica,
+		.user = "sb_admin",
+		.size = 1,
+		.wait_ms = 1000,
+		.connect_ms = 1000,
+		.statement_ms = 120000,
+	};
+
+	db_pool_replica(c->db, &o, (int)c->conf->database_replica_lag);
+	db_replica_look(c->db);
+}
+
 static void
 complain(void *arg, const char *text)
 {

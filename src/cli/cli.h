@@ -86,6 +86,9 @@ int cli_agent_path(struct cli *, const char *path, const char **type,
 int cli_conf(struct cli *, const struct conf **ret, struct err *);
 /* The pool of role sb_admin, made at the first call. */
 int cli_db(struct cli *, struct db_pool **ret, struct err *);
+/* What may be a moment old that pool reads from the standby, if there is one
+ * and it is fresh enough. */
+void cli_replica(struct cli *);
 /* A pool of another role, below no other; the caller frees it. */
 int cli_db_as(
     struct cli *, const char *role, struct db_pool **ret, struct err *);

@@ -44,25 +44,48 @@ rows_json(const struct db_result *r, const struct rows_col *cols)
 	return list;
 }
 
+static int
+run(struct db_pool *db, enum db_intent intent, const struct uuid *account,
+    struct db_call *calls, int n, const void *ctx, struct err *e)
+{
+	return db_run(db, intent, account, calls, n,
+	    clock_mono() + 150 * CLOCK_S, ctx, e);
+}
+
+static int
+list(struct db_pool *db, enum db_intent intent, const struct uuid *account,
+    struct db_call *call, const struct rows_col *cols, json_t **ret,
+    struct err *e)
+{
+	void *ctx = mem_root("rows");
+	int rc = run(db, intent, account, call, 1, ctx, e);
+
+	if (rc == 0)
+		*ret = rows_json(call->result, cols);
+	mem_free(ctx);
+	return rc;
+}
+
 int
 rows_run(struct db_pool *db, const struct uuid *account, struct db_call *calls,
     int n, const void *ctx, struct err *e)
 {
-	return db_run(db, DB_CONTROL, account, calls, n,
-	    clock_mono() + 150 * CLOCK_S, ctx, e);
+	return run(db, DB_CONTROL, account, calls, n, ctx, e);
 }
 
 int
 rows_list(struct db_pool *db, const struct uuid *account, struct db_call *call,
     const struct rows_col *cols, json_t **ret, struct err *e)
 {
-	void *ctx = mem_root("rows");
-	int rc = rows_run(db, account, call, 1, ctx, e);
+	return list(db, DB_CONTROL, account, call, cols, ret, e);
+}
 
-	if (rc == 0)
-		*ret = rows_json(call->result, cols);
-	mem_free(ctx);
-	return rc;
+int
+rows_list_stale(struct db_pool *db, const struct uuid *account,
+    struct db_call *call, const struct rows_col *cols, json_t **ret,
+    struct err *e)
+{
+	return list(db, DB_READ_STALE_OK, account, call, cols, ret, e);
 }
 
 int

@@ -33,6 +33,9 @@ int rows_run(struct db_pool *, const struct uuid *account, struct db_call *,
 /* Run one statement; its rows as an array of objects (new reference). */
 int rows_list(struct db_pool *, const struct uuid *account, struct db_call *,
     const struct rows_col *, json_t **ret, struct err *);
+/* The same where an answer may be a moment old (cli_replica()). */
+int rows_list_stale(struct db_pool *, const struct uuid *account,
+    struct db_call *, const struct rows_col *, json_t **ret, struct err *);
 /* The first row as an object, or ERR_NOT_FOUND "no WHAT NAME". */
 int rows_one(struct db_pool *, const struct uuid *account, struct db_call *,
     const struct rows_col *, const char *what, const char *name, json_t **ret,

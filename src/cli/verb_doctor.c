@@ -129,6 +129,7 @@ verb_doctor(struct cli *c, struct err *e)
 	exam_ok(&x, "configuration", "%s", x.conf->file);
 	exam_files(&x);
 	exam_database(&x);
+	exam_ways(&x);
 	exam_sockets(&x);
 	exam_limits(&x);
 	exam_journals(&x);

@@ -87,8 +87,10 @@ verb_usage(struct cli *c, struct err *e)
 	    cli_since(c, since != NULL ? since : "24h", &since_us, e) != 0 ||
 	    (until != NULL && cli_since(c, until, &until_us, e) != 0))
 		return -1;
-	if (cli_account(c, &db, &id, e) != 0 ||
-	    store_agent_list(db, &id, true, &agents, e) != 0)
+	if (cli_account(c, &db, &id, e) != 0)
+		return -1;
+	cli_replica(c);
+	if (store_agent_list(db, &id, true, &agents, e) != 0)
 		return -1;
 	if (store_usage(db, &id, since_us, until_us, bucket, &rows, e) != 0) {
 		json_decref(agents);

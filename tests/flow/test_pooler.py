@@ -28,6 +28,8 @@ class PooledChatTest(test_chat.ChatTest):
         self.assertLessEqual(int(n), 5)  # the pooler's own, for all workers
         with open(self.rig.path("log", "pgbouncer.log")) as f:
             self.assertIn("sb_writer", f.read())
+        doctor = self.rig.run("doctor", "--json", check=False).stdout
+        self.assertRegex(doctor, r'"check": "pooler",\s+"state": "ok"')
         version = subprocess.run(["pgbouncer", "--version"], check=True,
                                  stdout=subprocess.PIPE, text=True).stdout
         if tuple(map(int, re.findall(r"\d+", version)[:2])) < (1, 21):

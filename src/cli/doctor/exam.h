@@ -36,6 +36,8 @@ void exam_dead_letters(struct exam *);
 void exam_journals(struct exam *);
 /* database.c */
 void exam_database(struct exam *);
+/* ways.c: a pooler and a standby, where there are any. */
+void exam_ways(struct exam *);
 /* outside.c: model providers, and the web server at ${url} (NULL: not asked
  * for). */
 void exam_providers(struct exam *);

@@ -154,3 +154,40 @@ store_server(struct db_pool *db, struct store_server *s, struct err *e)
 	mem_free(ctx);
 	return rc;
 }
+
+static const struct db_stmt written_sql = { "doctor_written",
+	"SELECT pg_current_wal_lsn()" };
+static const struct db_stmt replayed_sql = { "doctor_replayed",
+	"SELECT pg_is_in_recovery(),"
+	" coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)" };
+
+int
+store_written(struct db_pool *db, const void *ctx, char **ret, struct err *e)
+{
+	struct db_call call = { .stmt = &written_sql };
+
+	if (db_run(db, DB_READ, NULL, &call, 1, clock_mono() + PATIENCE, ctx,
+		e) != 0)
+		return -1;
+	*ret = mem_strdup(ctx, db_text(call.result, 0, 0));
+	return 0;
+}
+
+int
+store_replayed(struct db_pool *db, const char *written, bool *standby,
+    bool *there, struct err *e)
+{
+	struct db_call call = {
+		.stmt = &replayed_sql, .param = { written }, .nparams = 1
+	};
+	void *ctx = mem_root("replica");
+	int rc = db_run(
+	    db, DB_READ, NULL, &call, 1, clock_mono() + PATIENCE, ctx, e);
+
+	if (rc == 0) {
+		*standby = db_bool(call.result, 0, 0);
+		*there = db_bool(call.result, 0, 1);
+	}
+	mem_free(ctx);
+	return rc;
+}

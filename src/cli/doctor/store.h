@@ -3,6 +3,7 @@
 #ifndef CLI_DOCTOR_STORE_H
 #define CLI_DOCTOR_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/err.h"
@@ -26,5 +27,11 @@ struct store_server {
 	int64_t asked_us, answered_us; /* ours, before and after */
 };
 int store_server(struct db_pool *, struct store_server *, struct err *);
+
+/* What the primary has written by now, as text below ctx, ... */
+int store_written(struct db_pool *, const void *ctx, char **ret, struct err *);
+/* ... and whether this server is a standby, and has replayed it. */
+int store_replayed(struct db_pool *, const char *written, bool *standby,
+    bool *there, struct err *);
 
 #endif

@@ -59,7 +59,7 @@ store_usage(struct db_pool *db, const struct uuid *account, int64_t since_us,
 	struct db_call call = { &usage_sql,
 		.param = { id, since, until, bucket }, .nparams = 4 };
 
-	return rows_list(db, account, &call, usage_cols, ret, e);
+	return rows_list_stale(db, account, &call, usage_cols, ret, e);
 }
 
 static const struct db_stmt price_list_sql = { "cli_price_list",
