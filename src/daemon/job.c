@@ -16,6 +16,7 @@
 #include "daemon/lost.h"
 #include "daemon/parts.h"
 #include "daemon/process.h"
+#include "daemon/retain.h"
 #include "daemon/store.h"
 #include "db/db.h"
 #include "telemetry/log.h"
@@ -56,6 +57,7 @@ struct jobs {
 	char turns_dir[256];
 	int64_t swept;
 	int64_t due[JOB_COUNT];
+	struct retain retain;
 	/* Who was told to the database, and when; by slot. */
 	struct uuid seen[PROCS_MAX];
 	int64_t seen_at[PROCS_MAX];
@@ -181,6 +183,18 @@ jobs_sweep(struct jobs *j)
 		    LOG_INFO, "event_logs_swept", "files", log_int(n), NULL);
 }
 
+static int
+jobs_retain(struct jobs *j)
+{
+	struct err e = { 0 };
+	const char *what;
+
+	if (retain_tend(&j->retain, j->db, j->process->conf, &what, &e) == 0)
+		return 0;
+	jobs_note(j, what, &e);
+	return -1;
+}
+
 static void *
 jobs_main(void *arg)
 {
@@ -190,7 +204,7 @@ jobs_main(void *arg)
 
 	while (!atomic_load(&j->stop)) {
 		if (jobs_gone(j) == 0 && jobs_seen(j) == 0 &&
-		    jobs_timers(j) == 0)
+		    jobs_timers(j) == 0 && jobs_retain(j) == 0)
 			jobs_note(j, NULL, NULL);
 		jobs_sweep(j);
 		at = clock_mono() + TICK_MS * CLOCK_MS;

@@ -145,6 +145,36 @@ store_job_run(struct db_pool *db, enum store_job job, int64_t deadline,
 	return run_one(db, &c, deadline, n, e);
 }
 
+static const struct {
+	const char *name;
+	struct db_stmt stmt;
+} retained[RETAINED_COUNT] = {
+	[RETAINED_TURNS] = { "turns",
+	    { "daemon_retain_turns", "SELECT gate.retain_turns($1)" } },
+	[RETAINED_USAGE_ROLLUPS] = { "usage_rollups",
+	    { "daemon_retain_usage_rollups",
+		"SELECT gate.retain_usage_rollups($1)" } },
+};
+
+const char *
+store_retained_name(int table)
+{
+	return retained[table].name;
+}
+
+int
+store_retain(struct db_pool *db, int table, int64_t days, int64_t deadline,
+    int64_t *n, struct err *e)
+{
+	char number[24];
+	struct db_call c = {
+		.stmt = &retained[table].stmt, .param = { number }, .nparams = 1
+	};
+
+	snprintf(number, sizeof(number), "%lld", (long long)days);
+	return run_one(db, &c, deadline, n, e);
+}
+
 int
 store_worker_seen(struct db_pool *db, const struct uuid *worker,
     const char *host, const char *kind, int64_t deadline, struct err *e)

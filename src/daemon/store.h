@@ -34,6 +34,14 @@ const char *store_job_name(enum store_job);
 int store_job_run(struct db_pool *, enum store_job, int64_t deadline,
     int64_t *n, struct err *e);
 
+/* Tables with a retention of their own. */
+enum store_retained { RETAINED_TURNS, RETAINED_USAGE_ROLLUPS, RETAINED_COUNT };
+const char *store_retained_name(int table);
+/* One step of removing what is older than ${days}: *n rows or partitions went;
+ * 0: none is left, -1: a table was in use. */
+int store_retain(struct db_pool *, int table, int64_t days, int64_t deadline,
+    int64_t *n, struct err *e);
+
 /* A worker of this host is there; a worker has ended (*n: its open turns). */
 int store_worker_seen(struct db_pool *, const struct uuid *worker,
     const char *host, const char *kind, int64_t deadline, struct err *e);
