@@ -69,6 +69,9 @@ init_options(struct init *in, struct err *e)
 		    in->dbname);
 	if (email != NULL && !issue_email_ok(email))
 		return cli_misuse(c, e, "--admin %s: no e-mail address", email);
+	if (email != NULL && cli_flag(c, "no-schema"))
+		return cli_misuse(
+		    c, e, "--admin: nobody can be in an empty database");
 	if (email == NULL && cli_flag(c, "password-stdin"))
 		return cli_misuse(c, e, "--password-stdin wants an --admin");
 	return init_user(in, e);
@@ -124,6 +127,8 @@ init_schema(struct init *in, struct migrate_report *report, struct err *e)
 	const char *dir = cli_opt(in->c, "sql");
 	const struct conf *conf;
 
+	if (cli_flag(in->c, "no-schema"))
+		return 0;
 	/* The superuser's: it would go before the roles' own passwords. */
 	unsetenv("PGPASSWORD");
 	in->c->conf_file = in->conf;
@@ -182,10 +187,15 @@ init_report(struct init *in, int version, const char *password)
 		    email, password);
 	}
 	return out_done(in->c, o,
-	    "The database %s is ready; the configuration is %s.\n%s"
+	    "The database %s is ready%s; the configuration is %s.\n%s"
 	    "Keep a copy of %s: without it every visitor's session ends.\n"
-	    "Next: switchboardd -c %s, then switchboard -c %s doctor",
-	    in->dbname, in->conf, who, in->master_key, in->conf, in->conf);
+	    "Next: %s, then switchboard -c %s doctor",
+	    in->dbname, version == 0 ? " and empty" : "", in->conf, who,
+	    in->master_key,
+	    version == 0
+		? "restore the backup, switchboard migrate, start the server"
+		: "start switchboardd",
+	    in->conf);
 }
 
 int

@@ -40,6 +40,9 @@ static const struct opt init_opts[] = {
 	    "go on with files, roles and a database that are there, and make "
 	    "what is missing",
 	    0 },
+	{ "no-schema", NULL,
+	    "leave the database empty, for a backup to be restored into it",
+	    0 },
 	{ "sql", "DIR",
 	    "folder of the numbered SQL files; default: the installed one", 0 },
 	{ "set", "NAME=VALUE", "a further line of the configuration",

@@ -261,6 +261,52 @@ class InstallTest(unittest.TestCase):
                 self.assertEqual(f.read(), text)
         self.assertEqual(rig.chat(message="still").status, 200)
 
+    def test_backup_and_restore(self):
+        """pg_dump, master.key and pgpass are a backup, as the manual says."""
+        rig, etc = self.rig, self.rig.path("tmp", "restored")
+        local = rig.conninfo.replace("dbname=switchboard", "")
+        dump = os.path.join(rig.path("tmp"), "dump")
+        subprocess.run(["pg_dump", "-Fc", "--dbname", rig.conninfo, "-f",
+                        dump], check=True)
+        shutil.copytree(rig.path("etc"), etc,
+                        ignore=shutil.ignore_patterns("switchboard.conf"))
+        for base, dirs, files in os.walk(etc):
+            for entry in ["", *dirs, *files]:
+                rig._own(os.path.join(base, entry))
+        argv = [rig.path("bin", "switchboard"), "init", "--keep",
+                "--no-schema", "--dbname", "restored", "--etc", etc,
+                "--super", f"postgresql://postgres@127.0.0.1:"
+                f"{rig.cluster['port']}/postgres"]
+        done = subprocess.run(argv, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, **rig._as_user(),
+                              env=dict(rig._environment(), PGPASSWORD=SUPER))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        subprocess.run(["pg_restore", "--exit-on-error", "--dbname",
+                        f"{local} dbname=restored", dump], check=True)
+        rows = {}
+        for name in ("switchboard", "restored"):
+            rows[name] = subprocess.run(
+                ["psql", "-X", "-A", "-t", f"{local} dbname={name}", "-c",
+                 "select slug, config_epoch from control.accounts order by 1",
+                 "-c", "select md5(string_agg(t::text, '' order by id)) from "
+                 "data.turns t", "-c", "select count(*) from pg_policy"],
+                check=True, text=True, stdout=subprocess.PIPE).stdout
+        self.assertEqual(rows["switchboard"], rows["restored"])
+
+        def cli(*argv):
+            done = subprocess.run(
+                [rig.path("bin", "switchboard"), "-c",
+                 os.path.join(etc, "switchboard.conf"), *argv], text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                **rig._as_user(), env=rig._environment())
+            return done.stdout
+        self.assertIn("Nothing to do", cli("migrate"))
+        self.assertIn("acme-healthcare", cli("account", "list"))
+        self.assertRegex(cli("doctor"), r"(?m)^ok    row security ")
+        self.assertEqual(os.stat(os.path.join(etc, "pgpass")).st_mode & 0o777,
+                         0o600)
+        shutil.rmtree(etc)
+
     def test_service_manager(self):
         rig, manager = self.rig, self.rig.manager
         manager.wait("READY=1", 20)
