@@ -50,8 +50,9 @@
 #define SHED_PAUSE_MS 20
 /* What a turn may take beyond its model: to be stored and told. */
 #define TURN_MARGIN_MS 5000
-/* So often what was used is asked for. */
+/* What was used is asked for so often, and all of it may take so long. */
 #define SEED_TRIES 3
+#define SEED_MOST (15 * CLOCK_S)
 #define USED_EVERY (60 * CLOCK_S)
 #define PRELOAD_EVERY (3600 * CLOCK_S)
 /* Pairs with the pool: half of its connections are for turns alone. */
@@ -354,9 +355,9 @@ parts_pool(struct parts *p, int fd, unsigned threads, struct err *e)
  * anew rather than keep everybody out.
  */
 static int
-open_limits(struct parts *p, int64_t deadline, struct err *e)
+open_limits(struct parts *p, struct err *e)
 {
-	if (quota_seed(p->db, deadline, e) == 0)
+	if (quota_seed(p->db, clock_mono() + SEED_MOST, e) == 0)
 		return 0;
 	if (++p->seed_tries < SEED_TRIES)
 		return err_set(e, ERR_UNAVAILABLE, "%s", e->text);
@@ -376,8 +377,7 @@ parts_open(struct parts *p, struct err *e)
 	if (migrate_check(c->database_url, p->role, e) != 0)
 		return -1;
 	if (p->process->kind == PROC_CHAT &&
-	    (store_prices(p->db, deadline, e) != 0 ||
-		open_limits(p, deadline, e) != 0))
+	    (store_prices(p->db, deadline, e) != 0 || open_limits(p, e) != 0))
 		return -1;
 	atomic_store_explicit(&p->open, true, memory_order_release);
 	return 0;

@@ -6,7 +6,6 @@
 #include "usage/seed_priv.h"
 
 #include <poll.h>
-#include <stdlib.h>
 
 #include "shm/procs.h"
 #include "shm/shm.h"
@@ -50,33 +49,20 @@ seed_map(uint32_t max_slots)
 /* --- loading ------------------------------------------------------------- */
 
 void
-seed_put(enum seed_kind kind, uint32_t slot, const char *parts, int64_t minute)
+seed_put(enum seed_kind kind, int64_t slot, int ago, int64_t used)
 {
-	struct used fresh = { 0 };
-	char *end;
+	struct used *u;
+	uint32_t n;
 
-	if (slot > seeds.slots)
+	if (slot < 0 || slot > seeds.slots || used < 0)
 		return;
-	for (;;) {
-		unsigned long ago = strtoul(parts, &end, 10);
-		unsigned long long n;
-
-		if (end == parts || ago >= SEED_PARTS)
-			break;
-		parts = end;
-		n = strtoull(parts, &end, 10);
-		if (end == parts)
-			break;
-		fresh.part[ago] = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
-		parts = end;
-	}
-	if (minute > 0)
-		fresh.minute =
-		    minute < UINT32_MAX ? (uint32_t)minute : UINT32_MAX;
-	if (kind == SEED_ACCOUNT_REQUESTS)
-		seeds.accounts[slot] = fresh;
+	n = used < UINT32_MAX ? (uint32_t)used : UINT32_MAX;
+	u = kind == SEED_ACCOUNT_REQUESTS ? &seeds.accounts[slot]
+	                                  : &seeds.agents[slot];
+	if (kind == SEED_AGENT_REQUESTS)
+		u->minute = n;
 	else
-		seeds.agents[slot] = fresh;
+		u->part[ago] = n;
 }
 
 static int

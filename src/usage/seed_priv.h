@@ -41,9 +41,9 @@ void seed_reap(unsigned process_slot);
 void seed_bucket(bucket_t *b, enum seed_kind, uint32_t slot,
     const struct bucket_rate *, bucket_clock *);
 
-/* While loading (usage/store.c): ${parts} are pairs "ago used", ago in whole
- * parts before the one begun; ${minute}: requests of an agent. */
-void seed_put(enum seed_kind, uint32_t slot, const char *parts, int64_t minute);
+/* While loading (usage/store.c): ${used} in the part ${ago} before the one
+ * begun; requests of an agent are of the last minute. */
+void seed_put(enum seed_kind, int64_t slot, int ago, int64_t used);
 /* The tat of a bucket whose use was ${used} by parts, oldest last, ${age} ticks
  * after the last one began. */
 int64_t seed_tat(const uint32_t used[SEED_PARTS], const struct bucket_rate *,
