@@ -110,16 +110,18 @@ static void
 answer_whole(struct http_req *req, struct http_resp *resp,
     const struct chat_turn *t, int rc, struct err *e)
 {
-	json_auto_t *reply = t->replay ? json_incref(t->replay)
-	                     : rc == 0 ? chat_turn_json(t)
-	                               : NULL;
+	struct buf b;
 
-	if (reply) {
-		reply_json(req, resp, 200, reply);
+	if (t->replay) {
+		reply_json(req, resp, 200, t->replay);
 		return;
 	}
-	if (rc == 0)
-		err_set(e, ERR_INTERNAL, "the reply is no JSON");
+	if (rc == 0) {
+		buf_init(&b, req->ctx, REPLY_MAX);
+		chat_turn_write(&b, t, true);
+		reply_buf(resp, 200, "application/json", &b);
+		return;
+	}
 	if (e->code == ERR_LIMIT)
 		telling_limits(resp, &t->quota);
 	problem_send(req, resp, e, NULL);

@@ -13,8 +13,6 @@
 
 #include "util/banned.h"
 
-#define REPLY_MAX ((size_t)8 * 1024 * 1024)
-
 void
 reply_buf(
     struct http_resp *resp, int status, const char *type, const struct buf *b)

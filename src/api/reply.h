@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 
+#define REPLY_MAX ((size_t)8 * 1024 * 1024) /* bytes of a whole answer */
+
 struct buf;
 struct http_req;
 struct http_resp;

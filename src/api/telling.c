@@ -113,6 +113,16 @@ send_event(struct telling *f, const char *event)
 	    f->resp, event, f->turn, f->n, f->json.data, f->json.len);
 }
 
+/* What stands in f->json, as an event that is no text. */
+static int
+send_written(struct telling *f, const char *event)
+{
+	f->n++;
+	if (!buf_failed(&f->json))
+		keep(f, event, f->json.data, f->json.len);
+	return send_event(f, event);
+}
+
 static int
 send_json(struct telling *f, const char *event, json_t *value)
 {
@@ -122,10 +132,7 @@ send_json(struct telling *f, const char *event, json_t *value)
 	else
 		buf_adds(&f->json, "{}"); /* text that is no UTF-8 */
 	json_decref(value);
-	f->n++;
-	if (!buf_failed(&f->json))
-		keep(f, event, f->json.data, f->json.len);
-	return send_event(f, event);
+	return send_written(f, event);
 }
 
 static int
@@ -136,9 +143,13 @@ stream_opened(struct chat_sink *s, const struct chat_turn *t)
 	telling_limits(f->resp, &t->quota);
 	id_format(&t->id, f->turn);
 	f->log = t->log;
-	return send_json(f, "session",
-	    json_pack("{s:s, s:s, s:o}", "session_key", t->session_key,
-		"turn_id", f->turn, "agent", chat_agent_json(t)));
+	buf_clear(&f->json);
+	buf_adds(&f->json, "{\"session_key\":");
+	buf_json_str(&f->json, t->session_key, strlen(t->session_key));
+	buf_addf(&f->json, ",\"turn_id\":\"%s\",\"agent\":", f->turn);
+	chat_agent_write(&f->json, t);
+	buf_addc(&f->json, '}');
+	return send_written(f, "session");
 }
 
 /* How much of ${len} bytes the reader has: whole characters. */
@@ -230,15 +241,21 @@ stream_ended(
 		return;
 	}
 	id_format(&t->reply_id, message);
-	send_json(f, "message",
-	    json_pack("{s:s, s:o, s:s, s:O}", "message_id", message, "reply",
-		json_stringn(
-		    t->answer.reply.text.data ? t->answer.reply.text.data : "",
-		    t->answer.reply.text.len),
-		"finish_reason", t->finish_reason, "citations",
-		t->answer.citations));
-	send_json(f, "usage", chat_usage_json(t));
-	send_json(f, "done", json_object());
+	buf_clear(&f->json);
+	buf_addf(&f->json, "{\"message_id\":\"%s\",\"reply\":", message);
+	buf_json_str(
+	    &f->json, t->answer.reply.text.data, t->answer.reply.text.len);
+	buf_addf(&f->json,
+	    ",\"finish_reason\":\"%s\",\"citations\":", t->finish_reason);
+	json_write(&f->json, t->answer.citations);
+	buf_addc(&f->json, '}');
+	send_written(f, "message");
+	buf_clear(&f->json);
+	chat_usage_write(&f->json, t);
+	send_written(f, "usage");
+	buf_clear(&f->json);
+	buf_adds(&f->json, "{}");
+	send_written(f, "done");
 }
 
 /*

@@ -43,7 +43,7 @@ void telling_error(struct telling *f, const struct err *e);
 /*
  * Tell an ended turn as a stream: what comes after position f->from, the rest
  * of its text at once; nothing is begun when that is nothing.  ${turn}: as
- * chat_turn_json() or chat_turn_events() have made it; ${offsets}: bytes of
+ * chat_turn_write() or chat_turn_events() have made it; ${offsets}: bytes of
  * reply before each of its tool calls, or NULL; ${told}: to where it was told
  * before, which a turn that died with its worker does not know itself.
  */

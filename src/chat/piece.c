@@ -145,13 +145,8 @@ add_answer(struct piece *p, const struct chat_turn *t)
 	struct buf b;
 
 	buf_init(&b, ctx, JSON_MAX);
-	if (turn_answered(t)) {
-		json_t *answer = chat_turn_json(t);
-
-		json_object_set_new(answer, "reply", json_string(""));
-		json_write(&b, answer);
-		json_decref(answer);
-	}
+	if (turn_answered(t))
+		chat_turn_write(&b, t, false);
 	if (b.len > 0 && !buf_failed(&b)) {
 		add_key(p, t, WRITE_KEY_ANSWER);
 		piece_text(p, b.data, b.len);

@@ -105,7 +105,7 @@ struct chat_turn {
 	int64_t started_us, latency_us;
 	bool durable;
 	/* The answer of an earlier request with the same key, as
-	 * chat_turn_json() made it, and nothing was run; tool_offsets: bytes
+	 * chat_turn_write() made it, and nothing was run; tool_offsets: bytes
 	 * of its reply said before each of its tool calls, NULL: none. */
 	json_t *replay, *tool_offsets;
 	/* A stream whose first request runs: nothing was run, and the face
@@ -138,11 +138,11 @@ struct chat_turn {
 int chat_turn_run(const struct chat_deps *, const struct chat_ask *,
     struct chat_sink *, const void *ctx, struct chat_turn **ret, struct err *e);
 
-/* A finished turn as the reply of POST chat shows it.  New reference, as of
- * the two below. */
-json_t *chat_turn_json(const struct chat_turn *);
-json_t *chat_usage_json(const struct chat_turn *);
-json_t *chat_agent_json(
-    const struct chat_turn *); /* type, name, display_name */
+/* A finished turn as the reply of POST chat shows it; without its text, "" in
+ * its place. */
+void chat_turn_write(struct buf *, const struct chat_turn *, bool with_reply);
+/* Parts of it: the usage; type, name and display_name of the agent. */
+void chat_usage_write(struct buf *, const struct chat_turn *);
+void chat_agent_write(struct buf *, const struct chat_turn *);
 
 #endif
