@@ -85,7 +85,8 @@ redact_key(const char *key)
 		"full_name", "contact_name", "visitor_name", "address" };
 
 	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
-		if (strcasecmp(key, whole[i]) == 0)
+		if ((key[0] | 0x20) == whole[i][0] &&
+		    strcasecmp(key, whole[i]) == 0)
 			return true;
 	return secret_name(key, strlen(key));
 }

@@ -67,10 +67,17 @@ buf_room(struct buf *b, size_t n)
 	return true;
 }
 
+/* Is there room already? */
+static bool
+buf_fits(const struct buf *b, size_t n)
+{
+	return !b->failed && n < b->cap - b->len;
+}
+
 void
 buf_add(struct buf *b, const void *p, size_t n)
 {
-	if (n == 0 || !buf_room(b, n))
+	if (n == 0 || !(buf_fits(b, n) || buf_room(b, n)))
 		return;
 	memcpy(b->data + b->len, p, n);
 	b->len += n;
@@ -86,7 +93,10 @@ buf_adds(struct buf *b, const char *s)
 void
 buf_addc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if (!buf_fits(b, 1) && !buf_room(b, 1))
+		return;
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
 }
 
 void
@@ -149,16 +159,15 @@ json_plain(const char *s, size_t n)
 {
 	size_t i = 0, len;
 
-	for (; i < n; i += len) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
-			break;
-		len = c < 0x80 ? 1 : str_utf8_char(s + i, n - i);
+	for (;;) {
+		i += str_json_plain(s + i, n - i);
+		if (i == n || (unsigned char)s[i] < 0x80)
+			return i;
+		len = str_utf8_char(s + i, n - i);
 		if (len == 0)
-			break;
+			return i;
+		i += len;
 	}
-	return i;
 }
 
 void

@@ -83,7 +83,11 @@ scan_string(struct json_scan *s)
 
 	s->at++;
 	s->escaped = false;
-	while (s->at < s->len) {
+	for (;;) {
+		s->at += str_json_plain(s->text + s->at, s->len - s->at);
+		if (s->at == s->len)
+			return wrong(s, s->len, NULL);
+
 		unsigned char c = (unsigned char)s->text[s->at];
 
 		if (c == '"') {
@@ -104,7 +108,6 @@ scan_string(struct json_scan *s)
 			return wrong(s, s->at, "not UTF-8");
 		s->at += n;
 	}
-	return wrong(s, s->len, NULL);
 }
 
 static bool

@@ -183,6 +183,43 @@ str_utf8_valid(const char *s, size_t n)
 	return str_utf8_prefix(s, n) == n;
 }
 
+/* Each byte of a word the same. */
+#define EACH(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* The high bit of each byte that is zero; of those after it perhaps too. */
+static uint64_t
+zero_bytes(uint64_t v)
+{
+	return (v - EACH(1)) & ~v & EACH(0x80);
+}
+
+static bool
+json_plain_word(uint64_t v)
+{
+	uint64_t controls = (v - EACH(0x20)) & ~v & EACH(0x80);
+
+	return ((v & EACH(0x80)) | controls | zero_bytes(v ^ EACH('"')) |
+		   zero_bytes(v ^ EACH('\\')) | zero_bytes(v ^ EACH(0x7f))) ==
+	       0;
+}
+
+size_t
+str_json_plain(const char *s, size_t n)
+{
+	size_t i = 0;
+	uint64_t v;
+
+	for (; n - i >= sizeof(v); i += sizeof(v)) {
+		memcpy(&v, s + i, sizeof(v));
+		if (!json_plain_word(v))
+			break;
+	}
+	while (
+	    i < n && s[i] >= ' ' && s[i] <= '~' && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
 int
 str_int(const char *s, int64_t min, int64_t max, int64_t *out)
 {

@@ -21,6 +21,9 @@ size_t str_utf8_prefix(const char *s, size_t n);
 /* Length of the valid character at ${s}, n > 0 bytes left; 0 if it is none. */
 size_t str_utf8_char(const char *s, size_t n);
 bool str_utf8_valid(const char *s, size_t n);
+/* ASCII characters at the start of s[0..n) that stand for themselves in a JSON
+ * string: all but controls, DEL, the quote and the backslash. */
+size_t str_json_plain(const char *s, size_t n);
 /* Whole decimal number in [min, max]; 0 or -1. */
 int str_int(const char *s, int64_t min, int64_t max, int64_t *out);
 /* Equal in time that does not depend on where they differ. */

@@ -139,6 +139,27 @@ test_utf8(void **state)
 	assert_int_equal(str_utf8_char("\x80", 1), 0);
 }
 
+/* Each byte at each place of a word, and what is shorter than one. */
+static void
+test_json_plain(void **state)
+{
+	char text[20];
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+		for (size_t at = 0; at < sizeof(text); at++) {
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)c;
+			assert_int_equal(str_json_plain(text, sizeof(text)),
+			    plain ? sizeof(text) : at);
+			assert_int_equal(str_json_plain(text, at), at);
+		}
+	}
+	assert_int_equal(str_json_plain("", 0), 0);
+}
+
 static void
 test_int(void **state)
 {
@@ -244,6 +265,7 @@ main(void)
 		cmocka_unit_test(test_b64),
 		cmocka_unit_test(test_b64_strict),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_json_plain),
 		cmocka_unit_test(test_int),
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_names),
