@@ -141,7 +141,7 @@ s_server(const char *cert, int port, const char *opt1, const char *opt2)
 	if (!opt1)
 		argv[9] = NULL;
 	pid_t pid = run(argv, "/dev/null");
-	int64_t until = clock_mono() + 5 * CLOCK_S;
+	int64_t until = clock_mono() + 30 * CLOCK_S;
 
 	while (!reachable(port) && clock_mono() < until)
 		sleep_ms(5);
@@ -171,9 +171,9 @@ fetch(const char *host, int port, const char *ca, struct net_reply *r,
 	snprintf(url, sizeof(url), "https://%s:%d/", host, port);
 	struct net_call c = { .method = "GET",
 		.url = url,
-		.connect_ms = 3000,
-		.first_byte_ms = 3000,
-		.idle_ms = 3000,
+		.connect_ms = 30000,
+		.first_byte_ms = 30000,
+		.idle_ms = 30000,
 		.deadline = clock_mono() + 10 * CLOCK_S,
 		.on_body = count_body,
 		.arg = &n,
