@@ -174,7 +174,7 @@ fetch(const char *host, int port, const char *ca, struct net_reply *r,
 		.connect_ms = 30000,
 		.first_byte_ms = 30000,
 		.idle_ms = 30000,
-		.deadline = clock_mono() + 10 * CLOCK_S,
+		.deadline = clock_mono() + 60 * CLOCK_S,
 		.on_body = count_body,
 		.arg = &n,
 		.gone_fd = -1 };
