@@ -19,7 +19,7 @@ SELECT control.protect('data.idempotency_keys');
 SELECT control.protect_for_writer('data.idempotency_keys');
 GRANT SELECT, INSERT, UPDATE (request_hash, turn_id, worker_id, answer, created_at)
 	ON data.idempotency_keys TO sb_chat;
-GRANT SELECT, UPDATE (answer), DELETE ON data.idempotency_keys TO sb_writer;
+GRANT SELECT, INSERT, UPDATE (answer), DELETE ON data.idempotency_keys TO sb_writer;
 
 -- Bytes of reply text that were said before each of tool_calls, so that a
 -- reader's position in the stream follows from the row; null: no tools.

@@ -101,13 +101,20 @@ add_metadata(struct piece *p, const struct chat_ask *ask)
 		piece_null(p);
 }
 
+static void
+add_worker(struct piece *p)
+{
+	static const struct uuid nobody;
+	const struct proc *self = procs_self();
+
+	piece_uuid(p, self ? &self->id : &nobody);
+}
+
 struct piece *
 piece_of_open(const struct chat_turn *t)
 {
-	static const struct uuid nobody;
 	const struct chat_ask *ask = t->priv->ask;
 	struct piece *p = piece_new(&t->account->id);
-	const struct proc *self = procs_self();
 
 	add_session(p, t, t->started_us);
 	piece_row(p, WRITE_OPEN);
@@ -116,7 +123,7 @@ piece_of_open(const struct chat_turn *t)
 	piece_str(p, t->priv->wanted);
 	add_metadata(p, ask);
 	piece_int(p, t->started_us);
-	piece_uuid(p, self ? &self->id : &nobody);
+	add_worker(p);
 	return p;
 }
 
@@ -149,6 +156,10 @@ add_answer(struct piece *p, const struct chat_turn *t)
 		chat_turn_write(&b, t, false);
 	if (b.len > 0 && !buf_failed(&b)) {
 		add_key(p, t, WRITE_KEY_ANSWER);
+		piece_text(p, (const char *)t->priv->ask->request_hash,
+		    sizeof(t->priv->ask->request_hash));
+		add_worker(p);
+		piece_int(p, t->started_us);
 		piece_text(p, b.data, b.len);
 	} else {
 		add_key(p, t, WRITE_KEY_FREE);

@@ -38,13 +38,17 @@
 
 /*
  * A key's row and its turn's are written together, the key's first, as by
- * gate.fail_turns_of(): so a worker that was taken for dead finds out here.
+ * gate.fail_turns_of(): so a worker that was taken for dead finds out here.  A
+ * key that was given back meanwhile is taken again; one that somebody else has
+ * by now stays his.
  */
 #define SQL_KEY_ANSWER                                                         \
-	"UPDATE idempotency_keys k SET answer = v.x"                           \
-	" FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[])"        \
-	" AS v(a, h, t, x)"                                                    \
-	" WHERE k.account_id = v.a AND k.key_hash = v.h AND k.turn_id = v.t"
+	"INSERT INTO idempotency_keys AS k (account_id, key_hash, turn_id,"    \
+	" request_hash, worker_id, created_at, answer)"                        \
+	" SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[],"           \
+	" $4::bytea[], $5::uuid[], $6::timestamptz[], $7::text[])"             \
+	" ON CONFLICT (account_id, key_hash) DO UPDATE SET answer ="           \
+	" excluded.answer WHERE k.turn_id = excluded.turn_id"
 
 #define SQL_KEY_FREE                                                           \
 	"DELETE FROM idempotency_keys k"                                       \
@@ -145,8 +149,8 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, J, Z, U } },
 	[WRITE_KEY_ANSWER] = { .name = "chat_key_answer",
 	    .sql = SQL_KEY_ANSWER,
-	    .ncols = 4,
-	    .col = { U, Y, U, T } },
+	    .ncols = 7,
+	    .col = { U, Y, U, Y, U, Z, T } },
 	[WRITE_KEY_FREE] = { .name = "chat_key_free",
 	    .sql = SQL_KEY_FREE,
 	    .ncols = 3,

@@ -19,6 +19,7 @@
 #include "daemon/retain.h"
 #include "daemon/store.h"
 #include "db/db.h"
+#include "db/journal.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
 #include "util/id.h"
@@ -34,6 +35,8 @@
 #define REST_FACTOR 20
 #define RETRY (5 * CLOCK_S)
 #define SWEEP_EVERY (30 * CLOCK_S)
+/* How long the journals of a database that is back may take. */
+#define JOURNAL_WAIT (30 * CLOCK_S)
 
 static const struct {
 	enum store_job job;
@@ -56,6 +59,8 @@ struct jobs {
 	char host[256];
 	char turns_dir[256];
 	int64_t swept;
+	char journal_dir[256];
+	int64_t journals_since; /* 0: none wait */
 	int64_t due[JOB_COUNT];
 	struct retain retain;
 	/* Who was told to the database, and when; by slot. */
@@ -86,6 +91,25 @@ jobs_deadline(void)
 	return clock_mono() + (STATEMENT_MS + 5000) * CLOCK_MS;
 }
 
+/*
+ * Do ends of turns wait in a journal?  Their workers may be dead, and a turn is
+ * not lost, nor its key free, before it is known how it ended.  Not for ever: a
+ * journal that cannot be replayed keeps nobody from marking what is lost.
+ */
+static bool
+jobs_wait_for_journals(struct jobs *j)
+{
+	int64_t now = clock_mono();
+	struct journal_state state;
+
+	if (journal_look(j->journal_dir, &state, NULL) != 0 ||
+	    state.files <= state.damaged)
+		j->journals_since = 0;
+	else if (j->journals_since == 0 || atomic_load(&j->away))
+		j->journals_since = now;
+	return j->journals_since != 0 && now - j->journals_since < JOURNAL_WAIT;
+}
+
 /* Ended workers first: the row of a place may be somebody else's already. */
 static int
 jobs_gone(struct jobs *j)
@@ -94,6 +118,8 @@ jobs_gone(struct jobs *j)
 	struct uuid id;
 	int64_t n = 0;
 
+	if (!lost_peek(&id) || jobs_wait_for_journals(j))
+		return 0;
 	while (!atomic_load(&j->stop) && lost_peek(&id)) {
 		if (store_worker_gone(j->db, &id, jobs_deadline(), &n, &e) !=
 		    0) {
@@ -146,7 +172,8 @@ jobs_timers(struct jobs *j)
 
 	for (i = 0; i < JOB_COUNT && !atomic_load(&j->stop); i++) {
 		began = clock_mono();
-		if (began < j->due[i])
+		if (began < j->due[i] || (timers[i].job == JOB_LOST_TURNS &&
+					     jobs_wait_for_journals(j)))
 			continue;
 		n = 0;
 		if (store_job_run(
@@ -241,6 +268,8 @@ jobs_start(struct jobs *j)
 	if (gethostname(j->host, sizeof(j->host) - 1) != 0)
 		snprintf(j->host, sizeof(j->host), "localhost");
 	snprintf(j->turns_dir, sizeof(j->turns_dir), "%s/turns", c->run_dir);
+	snprintf(
+	    j->journal_dir, sizeof(j->journal_dir), "%s/journal", c->state_dir);
 	j->db = db_pool_new(&o);
 	/* One of them on a host is enough for the timers. */
 	if (j->process->index != 1)

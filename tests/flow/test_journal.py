@@ -210,6 +210,55 @@ class JournalTest(unittest.TestCase):
         wait_until(self.rig.ready, 15, "it is up again")
         self.exactly_once(messages)
 
+    def test_keys_and_streams(self):
+        """A turn with a key ends while PostgreSQL is away, and its worker
+        dies: its answer is the answer.  A new key is refused; a stream is read
+        on without a database."""
+        def ask(key, message):
+            return self.rig.chat(message=message, headers=dict(
+                self.rig.auth(), **{"Idempotency-Key": key}))
+        first = []
+        asked = threading.Thread(target=lambda: first.append(
+            ask("ends-away", "keyed [[do:paced-60x50]]")))
+        asked.start()
+        wait_until(lambda: self.provider.stats()["answering"] == 1, 5,
+                   "it runs, so it has its key")
+        self.pg("down")
+        try:
+            asked.join()
+            self.assertEqual(first[0].status, 200, first)
+            for key in ("ends-away", "another"):
+                reply = ask(key, "keyed [[do:paced-60x50]]")
+                self.assertEqual(reply.status, 503, reply)
+                self.assertIn("retry-after", reply.headers)
+            stream = self.rig.stream(message="streamed [[do:paced-20x20]]")
+            source = stream.events()
+            events = [next(source) for _ in range(4)]
+            stream.close()
+            turn = events[0][2]["turn_id"]
+            for _ in range(2):  # while it runs, and when it has ended
+                rest = self.rig.resume(turn, events[-1][1])
+                told = events + rest.all()
+                rest.close()
+                self.assertEqual(told[-1][0], "done")
+                self.assertEqual(
+                    "".join(e[2]["text"] for e in told if e[0] == "delta"),
+                    next(e[2]["reply"] for e in told if e[0] == "message"))
+            for pid in self.rig.workers():
+                os.kill(pid, signal.SIGKILL)
+        finally:
+            self.pg("up")
+
+        def again():
+            reply = ask("ends-away", "keyed [[do:paced-60x50]]")
+            return reply.status == 200 and reply
+        reply = wait_until(again, 20, "its answer can be had")
+        self.assertEqual(reply.body, first[0].body)
+        self.settled()
+        self.assertEqual(self.rig.sql(
+            "select status, count(*) from turns where user_text like 'keyed %'"
+            " group by status"), [["completed", "1"]])
+
     def test_full(self):
         """The limit: refused before a provider is asked, and an alarm."""
         rig = Rig("full", env=self.provider.env(),

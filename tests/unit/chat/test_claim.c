@@ -318,24 +318,29 @@ declare_dead(struct llm_sink *sink)
 	expect_sql_soon("SELECT count(*) FROM data.turns_open", "1");
 	id_format(&procs_self()->id, id);
 	world_sql(mem_printf(t.ctx, "SELECT gate.worker_gone('%s')", id));
+	expect_sql("SELECT status FROM data.turns", "failed");
+	expect_sql("SELECT count(*) FROM data.idempotency_keys", "0");
 }
 
+/* Its end is true all the same, and whoever asks again gets it. */
 static void
-a_dead_workers_turn_stays_failed(void **state)
+a_turn_outlives_its_obituary(void **state)
 {
 	(void)state;
 	NEEDS_DB;
 	world.script.meanwhile = declare_dead;
-	say("k1", "Hi?");
-	expect_sql("SELECT status || error_kind || reply_text FROM data.turns",
-	    "failedworker-lost");
-	expect_sql("SELECT count(*) FROM data.idempotency_keys", "0");
+	must_say("k1", "Hi?");
+	expect_sql("SELECT status || reply_text FROM data.turns",
+	    "completedHello there.");
 	expect_sql("SELECT count(*) FROM data.turns_open", "0");
+	expect_sql("SELECT sum(requests) || ' ' || sum(failed) FROM"
+		   " data.usage_rollups",
+	    "1 0");
 	world.script.meanwhile = NULL;
 	must_say("k1", "Hi?");
-	assert_null(t.turn->replay);
-	expect_sql("SELECT string_agg(status, ' ' ORDER BY id) FROM data.turns",
-	    "failed completed");
+	assert_non_null(t.turn->replay);
+	assert_int_equal(say("k1", "Ho?"), -1);
+	assert_string_equal(t.e.kind, "idempotency-key-reused");
 }
 
 /* And somebody else has its key. */
@@ -399,7 +404,7 @@ main(void)
 		CASE(a_refusal_gives_the_key_back),
 		CASE(who_leaves_gives_the_key_back),
 		CASE(who_comes_back_soon_gets_his_answer),
-		CASE(a_dead_workers_turn_stays_failed),
+		CASE(a_turn_outlives_its_obituary),
 		CASE(a_turn_without_its_key_is_no_second_answer),
 		CASE(waiting_has_an_end),
 		CASE(a_day_later_nobody_remembers),
