@@ -216,7 +216,7 @@ class DoctorTest(unittest.TestCase):
             limit(":".join(was))
 
     def test_front_end(self):
-        conf = self.rig.path("etc", "nginx.conf")
+        conf = self.rig.fronts[0].conf
         with open(conf) as f:
             good = f.read()
         nginx = self.rig.children["nginx"].pid
