@@ -20,6 +20,7 @@
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/nearest.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -67,6 +68,26 @@ give(struct cli *c, const struct opt *o, const char *value, struct err *e)
 	return 0;
 }
 
+static int
+no_option(struct cli *c, const char *name, size_t len, struct err *e)
+{
+	const char *names[CLI_WORDS * 2], *near;
+	char typed[64];
+	int n = 0;
+
+	for (const struct opt *o = c->verb->opts; o != NULL && o->name != NULL;
+	     o++)
+		if (n < CLI_WORDS * 2)
+			names[n++] = o->name;
+	snprintf(typed, sizeof typed, "%.*s", (int)len, name);
+	near = nearest_name(typed, names, n);
+	if (near != NULL)
+		return cli_misuse(c, e,
+		    "no option --%.*s here; did you mean --%s?", (int)len, name,
+		    near);
+	return cli_misuse(c, e, "no option --%.*s here", (int)len, name);
+}
+
 /* One "--name[=value]"; *i moves on when the value is the next argument. */
 static int
 parse_option(struct cli *c, int argc, char **argv, int *i, struct err *e)
@@ -76,8 +97,7 @@ parse_option(struct cli *c, int argc, char **argv, int *i, struct err *e)
 	const struct opt *o = find_opt(c->verb, name, len);
 
 	if (o == NULL)
-		return cli_misuse(
-		    c, e, "no option --%.*s here", (int)len, name);
+		return no_option(c, name, len, e);
 	if (o->arg == NULL) {
 		if (eq != NULL)
 			return cli_misuse(c, e, "--%s takes no value", o->name);
@@ -124,7 +144,12 @@ cli_parse(struct cli *c, int argc, char **argv, int skip, struct err *e)
 	}
 	if (c->help)
 		return 0;
-	if (c->nwords < c->verb->min || c->nwords > c->verb->max)
+	if (c->nwords > c->verb->max)
+		return cli_misuse(c, e,
+		    "\"%s\" is one word too many: it wants %s",
+		    c->word[c->verb->max],
+		    c->verb->args[0] != '\0' ? c->verb->args : "no words");
+	if (c->nwords < c->verb->min)
 		return cli_misuse(c, e, "wants %s",
 		    c->verb->args[0] != '\0' ? c->verb->args : "no words");
 	for (const struct opt *o = c->verb->opts; o != NULL && o->name != NULL;
@@ -190,8 +215,18 @@ cli_conf(struct cli *c, const struct conf **ret, struct err *e)
 	if (c->conf == NULL) {
 		const char *path = conf_path(c->conf_file);
 
-		if (conf_read(c->ctx, path, &c->conf, e) != 0)
-			return -1;
+		if (conf_read(c->ctx, path, &c->conf, e) == 0) {
+			*ret = c->conf;
+			return 0;
+		}
+		if (c->conf_file == NULL && getenv("SB_CONF") == NULL &&
+		    e->code == ERR_NOT_FOUND)
+			err_set(e, ERR_NOT_FOUND,
+			    "no configuration: %s is not there, and neither -c "
+			    "nor SB_CONF names another; \"switchboard init\" "
+			    "makes one",
+			    path);
+		return -1;
 	}
 	*ret = c->conf;
 	return 0;

@@ -49,7 +49,8 @@ static int
 no_verb(int argc, char **argv, const char *const word[2])
 {
 	const char *group =
-	    word[0] != NULL && verbs_group(word[0]) ? word[0] : NULL;
+		       word[0] != NULL && verbs_group(word[0]) ? word[0] : NULL,
+		   *near;
 
 	if (word[0] == NULL && asks(argc, argv, "--version", NULL)) {
 		puts("switchboard " VERSION);
@@ -62,16 +63,20 @@ no_verb(int argc, char **argv, const char *const word[2])
 		verbs_write_list(stdout, group);
 		return 0;
 	}
-	if (word[0] == NULL)
-		fprintf(stderr, "switchboard: no verb given\n");
-	else if (group == NULL)
-		fprintf(stderr, "switchboard: no verb \"%s\"\n", word[0]);
-	else if (word[1] == NULL)
-		fprintf(stderr, "switchboard %s: no verb given\n", group);
+	near = verbs_nearest(word[0], group != NULL ? word[1] : NULL);
+	fputs("switchboard", stderr);
+	if (group != NULL)
+		fprintf(stderr, " %s", group);
+	if (word[0] == NULL || (group != NULL && word[1] == NULL))
+		fputs(": no verb given\n", stderr);
 	else
-		fprintf(
-		    stderr, "switchboard %s: no verb \"%s\"\n", group, word[1]);
-	verbs_write_list(stderr, group);
+		fprintf(stderr, ": no verb \"%s\"%s%s%s\n",
+		    group != NULL ? word[1] : word[0],
+		    near != NULL ? "; did you mean \"" : "",
+		    near != NULL ? near : "", near != NULL ? "\"?" : "");
+	/* Where the one that was meant is named, the others are in the way. */
+	if (near == NULL)
+		verbs_write_list(stderr, group);
 	return EXIT_USAGE;
 }
 

@@ -170,6 +170,9 @@ advice(const struct cli *c, const struct err *e)
 		return NULL;
 	switch (e->code) {
 	case ERR_UNAVAILABLE:
+		if (c->conf == NULL)
+			return "Is PostgreSQL running there, and does it let "
+			       "this user in?";
 		return "Is PostgreSQL running, and database_url right?  "
 		       "\"switchboard doctor\" looks at each part.";
 	case ERR_DENIED:

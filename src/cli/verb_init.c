@@ -198,21 +198,37 @@ init_report(struct init *in, int version, const char *password)
 	    in->conf);
 }
 
+/* Everything that can be refused, before anything is made. */
+static int
+init_prepare(struct init *in, const char **password, bool *show, struct err *e)
+{
+	const char *etc = cli_opt(in->c, "etc");
+	bool there;
+
+	if (etc == NULL)
+		etc = SB_SYSCONFDIR "/switchboard";
+	if (init_options(in, e) != 0)
+		return -1;
+	there = files_exist(etc);
+	if (init_paths(in, etc, e) == 0 && init_look(in, e) == 0 &&
+	    (cli_opt(in->c, "admin") == NULL ||
+		issue_password_given(in->c, password, show, e) == 0))
+		return 0;
+	if (!there && in->etc != NULL)
+		(void)rmdir(in->etc); /* no trace of what was refused */
+	return -1;
+}
+
 int
 verb_init(struct cli *c, struct err *e)
 {
-	const char *etc = cli_opt(c, "etc"), *password = NULL;
 	struct migrate_report report = { 0 };
+	const char *password = NULL;
 	struct init in = { .c = c };
 	bool show = false;
 	int rc;
 
-	if (init_options(&in, e) != 0 ||
-	    init_paths(&in, etc != NULL ? etc : SB_SYSCONFDIR "/switchboard",
-		e) != 0 ||
-	    init_look(&in, e) != 0 ||
-	    (cli_opt(c, "admin") != NULL &&
-		issue_password_given(c, &password, &show, e) != 0))
+	if (init_prepare(&in, &password, &show, e) != 0)
 		return -1;
 	in.made = json_array();
 	rc = init_files(&in, e);

@@ -5,13 +5,16 @@
  */
 #include "cli/verbs.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "util/nearest.h"
 #include "util/str.h"
 
 #include "util/banned.h"
 
 #define SLUG_AGENT "SLUG TYPE/NAME"
+#define WORDS_MAX 256
 
 static const struct opt init_opts[] = {
 	{ "super", "CONNINFO",
@@ -391,4 +394,31 @@ verbs_group(const char *a)
 		if (verbs_in_group(v, a))
 			return true;
 	return false;
+}
+
+const char *
+verbs_nearest(const char *a, const char *b)
+{
+	static char text[WORDS_MAX][32]; /* what the answer points into */
+	const char *names[WORDS_MAX];
+	int n = 0;
+
+	if (a == NULL)
+		return NULL;
+	for (const struct verb *v = verbs; v->name != NULL && n < WORDS_MAX;
+	     v++) {
+		size_t len = strcspn(v->name, " ");
+
+		if (v->hidden || (b != NULL && !verbs_in_group(v, a)))
+			continue;
+		if (b != NULL)
+			snprintf(text[n], sizeof text[n], "%s",
+			    v->name + len + (v->name[len] == ' '));
+		else
+			snprintf(
+			    text[n], sizeof text[n], "%.*s", (int)len, v->name);
+		names[n] = text[n];
+		n++;
+	}
+	return nearest_name(b != NULL ? b : a, names, n);
 }

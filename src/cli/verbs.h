@@ -13,6 +13,9 @@ extern const struct verb verbs[]; /* ends with a NULL name */
 const struct verb *verbs_find(const char *a, const char *b, int *words);
 /* Do verbs of two words begin with ${a}? */
 bool verbs_group(const char *a);
+/* The word that ${a} was probably meant to be, or, where ${a} is a group, ${b}
+ * in it; NULL: none is near. */
+const char *verbs_nearest(const char *a, const char *b);
 /* Is ${group} the first of the two words of this one? */
 bool verbs_in_group(const struct verb *, const char *group);
 

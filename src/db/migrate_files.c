@@ -45,10 +45,9 @@ read_text(const char *path, const void *ctx, char **ret, struct err *e)
 	char *text;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
-		return err_set(
-		    e, ERR_INTERNAL, "%s: %s", path, strerror(errno));
+		return err_set(e, ERR_INVALID, "%s: %s", path, strerror(errno));
 	if (st.st_size > FILE_BYTES_MAX)
-		return err_set(e, ERR_INTERNAL, "%s: too large", path);
+		return err_set(e, ERR_INVALID, "%s: too large", path);
 	size = (size_t)st.st_size;
 	text = mem_array(ctx, char, size + 1);
 	while (len < size) {
@@ -61,7 +60,7 @@ read_text(const char *path, const void *ctx, char **ret, struct err *e)
 		len += (size_t)n;
 	}
 	if (memchr(text, '\0', size) != NULL)
-		return err_set(e, ERR_INTERNAL, "%s: has a NUL byte", path);
+		return err_set(e, ERR_INVALID, "%s: has a NUL byte", path);
 	*ret = text;
 	return 0;
 }
@@ -88,7 +87,8 @@ sql_files_read(const char *dir, int digits, bool must, const void *ctx,
 	out->n = 0;
 	out->file = mem_array(ctx, struct sql_file, FILES_MAX);
 	if (handle == NULL && (must || errno != ENOENT))
-		return err_set(e, ERR_INTERNAL, "%s: %s", dir, strerror(errno));
+		return err_set(
+		    e, ERR_NOT_FOUND, "%s: %s", dir, strerror(errno));
 	while (handle != NULL && rc == 0 && (d = readdir(handle)) != NULL) {
 		number = number_of(d->d_name, digits);
 		if (number < 0)

@@ -230,6 +230,32 @@ test_table(void **state)
 	free(text);
 }
 
+/* A slip of the finger is answered with what was meant. */
+static void
+test_nearest(void **state)
+{
+	struct cli c;
+	struct err e;
+
+	(void)state;
+	assert_string_equal(verbs_nearest("acount", NULL), "account");
+	assert_string_equal(verbs_nearest("doktor", NULL), "doctor");
+	assert_string_equal(verbs_nearest("account", "crate"), "create");
+	assert_null(verbs_nearest("xyzzy", NULL));
+	assert_null(verbs_nearest("account", "xyzzy"));
+	assert_null(verbs_nearest(NULL, NULL));
+	assert_int_equal(
+	    -1, parse(&c, &e, 4, "thing", "make", "acme", "--nmae"));
+	assert_non_null(strstr(e.text, "did you mean --name?"));
+	assert_int_equal(
+	    -1, parse(&c, &e, 4, "thing", "make", "acme", "--xyzzy"));
+	assert_null(strstr(e.text, "mean"));
+	assert_int_equal(-1,
+	    parse(&c, &e, 7, "thing", "make", "a", "b", "c", "--name", "x"));
+	assert_string_equal(
+	    e.text, "\"c\" is one word too many: it wants SLUG [MORE]");
+}
+
 int
 main(void)
 {
@@ -241,6 +267,7 @@ main(void)
 		cmocka_unit_test(test_agent_path),
 		cmocka_unit_test(test_origin),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
