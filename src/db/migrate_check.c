@@ -1,8 +1,7 @@
 /* Does the database have the schema that a program was written for? */
 #include "db/migrate.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "util/clock.h"
 #include "util/mem.h"
@@ -30,8 +29,8 @@ int
 migrate_check(const char *conninfo, const char *user, struct err *e)
 {
 	struct conn_opts opts = { .conninfo = conninfo, .user = user };
-	int rc, version = 0, oldest = 0;
-	char *text = NULL;
+	int rc, version, oldest;
+	char *text = NULL, *end;
 	PGconn *pg;
 	void *tmp;
 
@@ -46,14 +45,14 @@ migrate_check(const char *conninfo, const char *user, struct err *e)
 		    "the database is not ready for %s: run "
 		    "`switchboard migrate`",
 		    user);
-	else if (sscanf(text, "%d %d", &version, &oldest) != 2)
-		rc = err_set(e, ERR_INTERNAL, "schema version: %s", text);
-	else if (version < SB_SCHEMA_VERSION)
+	version = (int)strtol(text != NULL ? text : "", &end, 10);
+	oldest = (int)strtol(end, NULL, 10);
+	if (rc == 0 && version < SB_SCHEMA_VERSION)
 		rc = err_set(e, ERR_CONFLICT,
 		    "the database has schema version %d, this program needs "
 		    "%d: run `switchboard migrate`",
 		    version, SB_SCHEMA_VERSION);
-	else if (oldest > SB_SCHEMA_VERSION)
+	else if (rc == 0 && oldest > SB_SCHEMA_VERSION)
 		rc = err_set(e, ERR_CONFLICT,
 		    "the database has schema version %d, which programs below "
 		    "%d do not know; this one is of %d: install the newer one",

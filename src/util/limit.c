@@ -80,13 +80,14 @@ static bool
 is_root(pid_t pid)
 {
 	FILE *f = proc_open(pid, "status");
-	char line[256];
+	char line[256], *end;
 	long long effective = -1;
 
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, "Uid:", 4) == 0 &&
-		    sscanf(line + 4, " %*d %lld", &effective) == 1)
-			break;
+		if (strncmp(line, "Uid:", 4) == 0) {
+			(void)strtoll(line + 4, &end, 10); /* the real one */
+			effective = strtoll(end, NULL, 10);
+		}
 	if (f != NULL)
 		fclose(f);
 	return effective == 0;
