@@ -33,7 +33,7 @@ enum seed_kind {
 void seed_map(uint32_t max_slots);
 /* See quota.h: quota_seed, quota_seed_skip, quota_reap. */
 int seed_load(
-    struct db_pool *, bucket_clock *, int64_t deadline, struct err *e);
+    struct db_pool *db, bucket_clock *clk, int64_t deadline, struct err *e);
 void seed_skip(void);
 void seed_reap(unsigned process_slot);
 
