@@ -5,11 +5,13 @@
  *
  *	load [-c N] [-d SECONDS] [-s] [-r RAMP] [-H HEADER]... [-b BODY] [-m
  *METHOD]
- *	     [-q MAX] PORT PATH
+ *	     [-q MAX] [-f FILE] PORT PATH
  *
  * -s: streams: every connection sends one request and reads its events to the
  * end.  -r: connections opened per second in that mode.  -q: stop after so
- * many requests.
+ * many requests.  -f: lines "PATH KEY": each request goes to one of them, drawn
+ * by lot, with the key as its bearer token (PATH is not used).  "#####" in the
+ * body becomes a number that no other request has.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -65,6 +67,13 @@ static struct {
 	bool streams;
 	int64_t conns, seconds, ramp, quota;
 	struct buf request;
+	char *number; /* where "#####" stands in the request */
+	const char *file;
+	struct buf targets;
+	struct target {
+		const char *path, *key;
+	} * target;
+	size_t ntargets;
 } opt = { .method = "GET", .conns = 32, .seconds = 10, .ramp = 500 };
 
 static struct samples latency, first, gaps;
@@ -143,8 +152,82 @@ dial(struct conn *c)
 }
 
 static void
+build_request(const char *path, const char *key)
+{
+	buf_clear(&opt.request);
+	buf_addf(&opt.request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n",
+	    opt.method, path, opt.port);
+	for (int i = 0; i < opt.nheaders; i++)
+		buf_addf(&opt.request, "%s\r\n", opt.headers[i]);
+	if (key != NULL)
+		buf_addf(&opt.request, "Authorization: Bearer %s\r\n", key);
+	if (opt.body != NULL)
+		buf_addf(&opt.request,
+		    "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+		    strlen(opt.body));
+	buf_adds(&opt.request, "\r\n");
+	if (opt.body != NULL)
+		buf_adds(&opt.request, opt.body);
+	opt.number = strstr(opt.request.data, "#####");
+}
+
+/* The request that is sent next.  It is short: what a full socket leaves over
+ * for later is seldom, and then ends as another's. */
+static void
+next_request(void)
+{
+	static uint64_t lot = 88172645463325252;
+	char digits[8];
+
+	if (opt.ntargets > 0) {
+		const struct target *t;
+
+		lot ^= lot << 13;
+		lot ^= lot >> 7;
+		lot ^= lot << 17;
+		t = &opt.target[lot % opt.ntargets];
+		build_request(t->path, t->key);
+	}
+	if (opt.number != NULL) {
+		snprintf(
+		    digits, sizeof(digits), "%05d", (int)(started % 100000));
+		memcpy(opt.number, digits, 5);
+	}
+}
+
+/* Lines "PATH KEY". */
+static int
+read_targets(void *ctx)
+{
+	FILE *f = fopen(opt.file, "re");
+	char in[65536], *line, *end, *space;
+	size_t n, lines = 0;
+
+	if (f == NULL)
+		return -1;
+	buf_init(&opt.targets, ctx, (size_t)64 << 20);
+	while ((n = fread(in, 1, sizeof(in), f)) > 0)
+		buf_add(&opt.targets, in, n);
+	fclose(f);
+	for (size_t i = 0; i < opt.targets.len; i++)
+		lines += opt.targets.data[i] == '\n';
+	opt.target = mem_array(ctx, struct target, lines + 1);
+	for (line = opt.targets.data; (end = strchr(line, '\n')) != NULL;
+	     line = end + 1) {
+		*end = '\0';
+		space = strchr(line, ' ');
+		if (space == NULL)
+			return -1;
+		*space = '\0';
+		opt.target[opt.ntargets++] = (struct target){ line, space + 1 };
+	}
+	return opt.ntargets > 0 ? 0 : -1;
+}
+
+static void
 begin(struct conn *c)
 {
+	next_request();
 	c->phase = SENDING;
 	c->sent = c->head_len = c->tail_len = 0;
 	c->left = 0;
@@ -415,30 +498,13 @@ run(void)
 	mem_free(ctx);
 }
 
-static void
-build_request(void)
-{
-	buf_init(&opt.request, NULL, 1 << 20);
-	buf_addf(&opt.request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n",
-	    opt.method, opt.path, opt.port);
-	for (int i = 0; i < opt.nheaders; i++)
-		buf_addf(&opt.request, "%s\r\n", opt.headers[i]);
-	if (opt.body != NULL)
-		buf_addf(&opt.request,
-		    "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-		    strlen(opt.body));
-	buf_adds(&opt.request, "\r\n");
-	if (opt.body != NULL)
-		buf_adds(&opt.request, opt.body);
-}
-
 static int
 options(int argc, char **argv)
 {
 	int c;
 	int64_t port;
 
-	while ((c = getopt(argc, argv, "c:d:sr:H:b:m:q:")) != -1) {
+	while ((c = getopt(argc, argv, "c:d:sr:H:b:m:q:f:")) != -1) {
 		int rc = 0;
 
 		switch (c) {
@@ -460,6 +526,9 @@ options(int argc, char **argv)
 			break;
 		case 'b':
 			opt.body = optarg;
+			break;
+		case 'f':
+			opt.file = optarg;
 			break;
 		case 'm':
 			opt.method = optarg;
@@ -487,13 +556,22 @@ main(int argc, char **argv)
 		fprintf(stderr,
 		    "usage: load [-c N] [-d SECONDS] [-s] [-r RAMP] "
 		    "[-H HEADER]... [-b BODY] [-m METHOD] [-q MAX] "
+		    "[-f FILE] "
 		    "PORT PATH\n");
 		return 2;
 	}
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd < 0)
 		return 1;
-	build_request();
+	void *ctx = mem_root("targets");
+
+	if (opt.file != NULL && read_targets(ctx) != 0) {
+		fprintf(stderr, "load: %s: no lines \"PATH KEY\"\n", opt.file);
+		return 2;
+	}
+	buf_init(&opt.request, NULL, 1 << 20);
+	build_request(opt.path, NULL);
 	run();
+	mem_free(ctx);
 	return 0;
 }

@@ -65,11 +65,15 @@ http {{ access_log off; tcp_nodelay on; client_body_temp_path {tmp};
         self.nginx = subprocess.Popen(
             ["nginx", "-p", rig.dir, "-c", conf, "-g", "daemon off;",
              "-e", rig.path("log", f"{name}.log")])
-        wait_until(self.answers, 10, f"{name} answers")
+        try:
+            wait_until(self.answers, 20, f"{name} answers")
+        except BaseException:
+            self.close()
+            raise
 
     def answers(self):
         r = subprocess.run(
-            [program("load"), "-c", "1", "-d", "1", "-q", "1", "-m", "POST",
+            [program("load"), "-c", "1", "-d", "9", "-q", "1", "-m", "POST",
              "-b", '{"message":"x"}', str(self.port), "/"],
             stdout=subprocess.PIPE, text=True)
         return json.loads(r.stdout)["statuses"].get("200")
@@ -78,6 +82,8 @@ http {{ access_log off; tcp_nodelay on; client_body_temp_path {tmp};
         return children(self.server.pid)
 
     def close(self):
+        if self.server.returncode is not None:
+            return
         self.nginx.terminate()
         self.nginx.wait()
         self.server.kill()
