@@ -259,13 +259,11 @@ class DoctorTest(unittest.TestCase):
 
     def test_the_stream_is_nobody_elses(self):
         path = "/accounts/-/agents/doctor/probe/stream"
-        nothing = self.rig.get("/accounts/-/agents/doctor/other/stream")
         for headers in ({}, self.rig.auth(), {"Authorization": "Bearer sbp_"},
                         {"Authorization": "Bearer sbp_" + "A" * 32}):
             reply = self.rig.get(path, headers=headers)
             self.assertEqual(reply.status, 404, headers)
             self.assertEqual(reply.json["type"], "/problems/not-found")
-        self.assertIn(nothing.status, (404, 405))
 
     def test_providers(self):
         env = {"OPENAI_BASE_URL": f"http://127.0.0.1:{free_port()}/v1"}
