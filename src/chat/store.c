@@ -7,34 +7,51 @@
 #include "util/banned.h"
 
 /*
+ * Statements for many rows, of arrays, and for one, of plain values, which is
+ * most of what an idle machine writes and half the work for PostgreSQL.
+ */
+#define MANY(statement) statement("unnest(", "[]")
+#define ONE(statement) statement("(SELECT ", "")
+
+/*
  * A batch may hold several turns of one session (and a turn's beginning and
  * end), but an upsert may touch a row once only: hence the grouping.  Rows go
  * in key order, so that two writers never wait for each other in a circle.
  */
-#define SQL_SESSIONS                                                           \
+#define SQL_SESSIONS_INTO                                                      \
 	"INSERT INTO sessions AS s (account_id, id, session_key,"              \
-	" widget_key_id, email, is_anonymous, created_at, last_activity_at)"   \
-	" SELECT a, i, max(k), (array_agg(w))[1], max(m), bool_and(n), "       \
-	"min(c),"                                                              \
-	" max(l) FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[],"  \
-	" $5::text[], $6::bool[], $7::timestamptz[], $8::timestamptz[])"       \
-	" AS v(a, i, k, w, m, n, c, l) GROUP BY a, i ORDER BY a, i"            \
+	" widget_key_id, email, is_anonymous, created_at, last_activity_at)"
+
+#define SQL_SESSIONS_UPDATE                                                    \
 	" ON CONFLICT (account_id, id) DO UPDATE SET"                          \
 	" last_activity_at ="                                                  \
 	" greatest(s.last_activity_at, excluded.last_activity_at),"            \
 	" email = coalesce(excluded.email, s.email),"                          \
 	" is_anonymous = s.is_anonymous AND excluded.is_anonymous"
 
-#define SQL_OPEN                                                               \
+#define SQL_SESSIONS                                                           \
+	SQL_SESSIONS_INTO                                                      \
+	" SELECT a, i, max(k), (array_agg(w))[1], max(m), bool_and(n),"        \
+	" min(c), max(l) FROM unnest($1::uuid[], $2::uuid[], $3::text[],"      \
+	" $4::uuid[], $5::text[], $6::bool[], $7::timestamptz[],"              \
+	" $8::timestamptz[]) AS v(a, i, k, w, m, n, c, l)"                     \
+	" GROUP BY a, i ORDER BY a, i" SQL_SESSIONS_UPDATE
+
+#define SQL_SESSIONS_ONE                                                       \
+	SQL_SESSIONS_INTO                                                      \
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)" SQL_SESSIONS_UPDATE
+
+#define SQL_OPEN(open, dim)                                                    \
 	"INSERT INTO turns_open (account_id, id, session_id,"                  \
-	" agent_instance_id, agent_type, instance_name, config_version,"       \
-	" api_key_id, widget_key_id, request_id, trace_id, channel,"           \
-	" user_text, model, metadata, started_at, worker_id)"                  \
-	" SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[],"            \
-	" $4::uuid[], $5::text[], $6::text[], $7::int8[], $8::uuid[],"         \
-	" $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[],"     \
-	" $14::text[], $15::jsonb[], $16::timestamptz[], $17::uuid[])"         \
-	" ON CONFLICT DO NOTHING"
+	" agent_instance_id, agent_type, instance_name,"                       \
+	" config_version, api_key_id, widget_key_id, request_id,"              \
+	" trace_id, channel, user_text, model, metadata,"                      \
+	" started_at, worker_id) SELECT * FROM " open "$1::uuid" dim           \
+	", $2::uuid" dim ", $3::uuid" dim ", $4::uuid" dim ", $5::text" dim    \
+	", $6::text" dim ", $7::int8" dim ", $8::uuid" dim ", $9::uuid" dim    \
+	", $10::text" dim ", $11::text" dim ", $12::text" dim                  \
+	", $13::text" dim ", $14::text" dim ", $15::jsonb" dim                 \
+	", $16::timestamptz" dim ", $17::uuid" dim ") ON CONFLICT DO NOTHING"
 
 /*
  * A key's row and its turn's are written together, the key's first, as by
@@ -64,70 +81,80 @@
 
 #define SQL_REVIVE "SELECT gate.revive_turns($1::uuid[], $2::uuid[])"
 
-#define SQL_TURNS                                                              \
-	"INSERT INTO turns (account_id, id, session_id, agent_instance_id,"    \
-	" agent_type, instance_name, config_version, api_key_id,"              \
-	" widget_key_id, request_id, trace_id, channel, status,"               \
-	" finish_reason, error_kind, user_text, reply_text, model,"            \
-	" input_tokens, output_tokens, cached_input_tokens,"                   \
-	" cache_write_tokens, reasoning_tokens, usage_estimated, cost_usd,"    \
-	" attempts, latency_ms, first_token_ms, tool_calls, citations,"        \
-	" metadata, started_at, finished_at, tool_offsets)"                    \
-	" SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12,"           \
-	" CASE WHEN " SQL_TAKEN " THEN 'failed' ELSE c13 END,"                 \
-	" CASE WHEN " SQL_TAKEN " THEN 'error' ELSE c14 END,"                  \
-	" CASE WHEN " SQL_TAKEN " THEN 'superseded' ELSE c15 END,"             \
-	" c16, c17, c18, c19, c20, c21, c22, c23, c24,"                        \
-	" c25::numeric / 1000000000, c26, c27, c28, c29, c30, c31, c32, c33,"  \
-	" c34"                                                                 \
-	" FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[],"         \
-	" $5::text[], $6::text[], $7::int8[], $8::uuid[], $9::uuid[],"         \
-	" $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"    \
-	" $15::text[], $16::text[], $17::text[], $18::text[], $19::int8[],"    \
-	" $20::int8[], $21::int8[], $22::int8[], $23::int8[], $24::bool[],"    \
-	" $25::int8[], $26::int4[], $27::int4[], $28::int4[], $29::jsonb[],"   \
-	" $30::jsonb[], $31::jsonb[], $32::timestamptz[],"                     \
-	" $33::timestamptz[], $34::jsonb[], $35::bytea[]) AS v(c1, c2, c3,"    \
-	" c4, c5, c6, c7, c8, c9, c10,"                                        \
-	" c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23,"    \
-	" c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35)"         \
-	" ON CONFLICT DO NOTHING"
+#define SQL_TURNS(open, dim)                                                   \
+	"INSERT INTO turns (account_id, id, session_id,"                       \
+	" agent_instance_id, agent_type, instance_name,"                       \
+	" config_version, api_key_id, widget_key_id, request_id,"              \
+	" trace_id, channel, status, finish_reason, error_kind,"               \
+	" user_text, reply_text, model, input_tokens,"                         \
+	" output_tokens, cached_input_tokens,"                                 \
+	" cache_write_tokens, reasoning_tokens, usage_estimated,"              \
+	" cost_usd, attempts, latency_ms, first_token_ms,"                     \
+	" tool_calls, citations, metadata, started_at,"                        \
+	" finished_at, tool_offsets) SELECT c1, c2, c3, c4, c5,"               \
+	" c6, c7, c8, c9, c10, c11, c12, CASE WHEN taken THEN"                 \
+	" 'failed' ELSE c13 END, CASE WHEN taken THEN 'error'"                 \
+	" ELSE c14 END, CASE WHEN taken THEN 'superseded' ELSE"                \
+	" c15 END, c16, c17, c18, c19, c20, c21, c22, c23, c24,"               \
+	" c25::numeric / 1000000000, c26, c27, c28, c29, c30,"                 \
+	" c31, c32, c33, c34 FROM (SELECT *, " SQL_TAKEN                       \
+	" AS taken FROM " open "$1::uuid" dim ", $2::uuid" dim                 \
+	", $3::uuid" dim ", $4::uuid" dim ", $5::text" dim ", $6::text" dim    \
+	", $7::int8" dim ", $8::uuid" dim ", $9::uuid" dim ", $10::text" dim   \
+	", $11::text" dim ", $12::text" dim ", $13::text" dim                  \
+	", $14::text" dim ", $15::text" dim ", $16::text" dim                  \
+	", $17::text" dim ", $18::text" dim ", $19::int8" dim                  \
+	", $20::int8" dim ", $21::int8" dim ", $22::int8" dim                  \
+	", $23::int8" dim ", $24::bool" dim ", $25::int8" dim                  \
+	", $26::int4" dim ", $27::int4" dim ", $28::int4" dim                  \
+	", $29::jsonb" dim ", $30::jsonb" dim ", $31::jsonb" dim               \
+	", $32::timestamptz" dim ", $33::timestamptz" dim ", $34::jsonb" dim   \
+	", $35::bytea" dim                                                     \
+	") AS v(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11,"                 \
+	" c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22,"              \
+	" c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33,"              \
+	" c34, c35) OFFSET 0) w ON CONFLICT DO NOTHING"
 
 #define SQL_OPEN_END                                                           \
 	"DELETE FROM turns_open o"                                             \
 	" USING unnest($1::uuid[], $2::uuid[]) AS v(a, i)"                     \
 	" WHERE o.account_id = v.a AND o.id = v.i"
 
-#define SQL_ROLLUPS                                                            \
-	"INSERT INTO usage_rollups AS r (account_id, agent_instance_id,"       \
-	" model, grain, bucket, requests, failed, cancelled, input_tokens,"    \
-	" output_tokens, cached_input_tokens, reasoning_tokens,"               \
-	" cost_nano_usd, unpriced, latency_ms_sum, latency_ms_max,"            \
-	" latency_hist)"                                                       \
-	" SELECT a, i, m, 5, b, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11," \
-	" ARRAY[h1, h2, h3, h4, h5, h6, h7, h8, h9, h10, h11]"                 \
-	" FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[],"  \
-	" $5::int8[], $6::int8[], $7::int8[], $8::int8[], $9::int8[],"         \
-	" $10::int8[], $11::int8[], $12::int8[], $13::int8[], $14::int8[],"    \
-	" $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::int8[],"    \
-	" $20::int8[], $21::int8[], $22::int8[], $23::int8[], $24::int8[],"    \
-	" $25::int8[], $26::int8[]) AS v(a, i, m, b, n1, n2, n3, n4, n5, n6,"  \
-	" n7, n8, n9, n10, n11, h1, h2, h3, h4, h5, h6, h7, h8, h9, h10, h11)" \
-	" ON CONFLICT (account_id, agent_instance_id, model, grain, bucket)"   \
-	" DO UPDATE SET requests = r.requests + excluded.requests,"            \
-	" failed = r.failed + excluded.failed,"                                \
-	" cancelled = r.cancelled + excluded.cancelled,"                       \
-	" input_tokens = r.input_tokens + excluded.input_tokens,"              \
-	" output_tokens = r.output_tokens + excluded.output_tokens,"           \
-	" cached_input_tokens ="                                               \
+#define SQL_ROLLUPS(open, dim)                                                 \
+	"INSERT INTO usage_rollups AS r (account_id,"                          \
+	" agent_instance_id, model, grain, bucket, requests,"                  \
+	" failed, cancelled, input_tokens, output_tokens,"                     \
+	" cached_input_tokens, reasoning_tokens, cost_nano_usd,"               \
+	" unpriced, latency_ms_sum, latency_ms_max,"                           \
+	" latency_hist) SELECT a, i, m, 5, b, n1, n2, n3, n4,"                 \
+	" n5, n6, n7, n8, n9, n10, n11, ARRAY[h1, h2, h3, h4,"                 \
+	" h5, h6, h7, h8, h9, h10, h11] FROM " open "$1::uuid" dim             \
+	", $2::uuid" dim ", $3::text" dim ", $4::timestamptz" dim              \
+	", $5::int8" dim ", $6::int8" dim ", $7::int8" dim ", $8::int8" dim    \
+	", $9::int8" dim ", $10::int8" dim ", $11::int8" dim ", $12::int8" dim \
+	", $13::int8" dim ", $14::int8" dim ", $15::int8" dim                  \
+	", $16::int8" dim ", $17::int8" dim ", $18::int8" dim                  \
+	", $19::int8" dim ", $20::int8" dim ", $21::int8" dim                  \
+	", $22::int8" dim ", $23::int8" dim ", $24::int8" dim                  \
+	", $25::int8" dim ", $26::int8" dim                                    \
+	") AS v(a, i, m, b, n1, n2, n3, n4, n5, n6, n7, n8, n9,"               \
+	" n10, n11, h1, h2, h3, h4, h5, h6, h7, h8, h9, h10,"                  \
+	" h11) ON CONFLICT (account_id, agent_instance_id,"                    \
+	" model, grain, bucket) DO UPDATE SET requests ="                      \
+	" r.requests + excluded.requests, failed = r.failed +"                 \
+	" excluded.failed, cancelled = r.cancelled +"                          \
+	" excluded.cancelled, input_tokens = r.input_tokens +"                 \
+	" excluded.input_tokens, output_tokens = r.output_tokens"              \
+	" + excluded.output_tokens, cached_input_tokens ="                     \
 	" r.cached_input_tokens + excluded.cached_input_tokens,"               \
-	" reasoning_tokens = r.reasoning_tokens + excluded.reasoning_tokens,"  \
-	" cost_nano_usd = r.cost_nano_usd + excluded.cost_nano_usd,"           \
-	" unpriced = r.unpriced + excluded.unpriced,"                          \
-	" latency_ms_sum = r.latency_ms_sum + excluded.latency_ms_sum,"        \
+	" reasoning_tokens = r.reasoning_tokens +"                             \
+	" excluded.reasoning_tokens, cost_nano_usd ="                          \
+	" r.cost_nano_usd + excluded.cost_nano_usd, unpriced ="                \
+	" r.unpriced + excluded.unpriced, latency_ms_sum ="                    \
+	" r.latency_ms_sum + excluded.latency_ms_sum,"                         \
 	" latency_ms_max = greatest(r.latency_ms_max,"                         \
-	" excluded.latency_ms_max),"                                           \
-	" latency_hist = hist_add(r.latency_hist, excluded.latency_hist)"
+	" excluded.latency_ms_max), latency_hist ="                            \
+	" hist_add(r.latency_hist, excluded.latency_hist)"
 
 #define U COL_UUID
 #define T COL_TEXT
@@ -141,10 +168,12 @@
 static const struct writer_stmt writes[WRITE_COUNT] = {
 	[WRITE_SESSIONS] = { .name = "chat_sessions",
 	    .sql = SQL_SESSIONS,
+	    .one = SQL_SESSIONS_ONE,
 	    .ncols = 8,
 	    .col = { U, U, T, U, T, B, Z, Z } },
 	[WRITE_OPEN] = { .name = "chat_open",
-	    .sql = SQL_OPEN,
+	    .sql = MANY(SQL_OPEN),
+	    .one = ONE(SQL_OPEN),
 	    .ncols = 17,
 	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, J, Z, U } },
 	[WRITE_KEY_ANSWER] = { .name = "chat_key_answer",
@@ -161,7 +190,8 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .ncols = 2,
 	    .col = { U, U } },
 	[WRITE_TURNS] = { .name = "chat_turns",
-	    .sql = SQL_TURNS,
+	    .sql = MANY(SQL_TURNS),
+	    .one = ONE(SQL_TURNS),
 	    .ncols = 35,
 	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, T, T, T, T, L, L,
 		L, L, L, B, L, I, I, I, J, J, J, Z, Z, J, Y } },
@@ -171,7 +201,8 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .col = { U, U } },
 	/* the keys, then counts; the 15th column is the greatest latency */
 	[WRITE_ROLLUPS] = { .name = "chat_rollups",
-	    .sql = SQL_ROLLUPS,
+	    .sql = MANY(SQL_ROLLUPS),
+	    .one = ONE(SQL_ROLLUPS),
 	    .ncols = 26,
 	    .col = { U, U, T, Z, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L,
 		L, L, L, L, L, L },

@@ -322,6 +322,7 @@ memory_map(const struct conf *c)
 	quota_map((uint32_t)c->max_slots);
 	live_map(PROCS_MAX, LIVE_PLACES);
 	lost_map();
+	parts_map();
 	unstored_map(journals_left(c));
 	metric_attach(shm_map(metric_size(PROCS_MAX)), PROCS_MAX);
 	metric_slot(0);

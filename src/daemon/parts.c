@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "account/account.h"
 #include "account/proof.h"
@@ -26,12 +27,14 @@
 #include "daemon/store.h"
 #include "daemon/title.h"
 #include "db/db.h"
+#include "db/lane.h"
 #include "db/migrate.h"
 #include "db/writer.h"
 #include "knowledge/search.h"
 #include "llm/llm.h"
 #include "net/call.h"
 #include "shm/epoch.h"
+#include "shm/shm.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
 #include "usage/quota.h"
@@ -53,6 +56,9 @@
 /* What was used is asked for so often, and all of it may take so long. */
 #define SEED_TRIES 3
 #define SEED_MOST (15 * CLOCK_S)
+/* Of so many cores PostgreSQL has one busy with commits at a time. */
+#define CORES_A_LANE 4
+#define LANES 16
 #define USED_EVERY (60 * CLOCK_S)
 #define PRELOAD_EVERY (3600 * CLOCK_S)
 /* Pairs with the pool: half of its connections are for turns alone. */
@@ -64,6 +70,11 @@ parts_behind_pooler(const struct conf *c)
 	return c->database_direct_url[0] != '\0' &&
 	       strcmp(c->database_direct_url, c->database_url) != 0;
 }
+
+static struct lanes {
+	unsigned n;
+	struct lane lane[LANES];
+} * lanes;
 
 static const struct db_opts *
 db_options(const struct parts *p, struct db_opts *o)
@@ -104,6 +115,20 @@ build_models(struct parts *p)
 }
 
 void
+parts_map(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned i;
+
+	lanes = shm_map(sizeof(*lanes));
+	lanes->n = cores > CORES_A_LANE ? (unsigned)(cores / CORES_A_LANE) : 1;
+	if (lanes->n > LANES)
+		lanes->n = LANES;
+	for (i = 0; i < lanes->n; i++)
+		lane_init(&lanes->lane[i]);
+}
+
+void
 parts_writer_opts(
     const struct process *process, const void *ctx, struct writer_opts *o)
 {
@@ -116,7 +141,9 @@ parts_writer_opts(
 		.prepared = c->database_prepared,
 		.pooler = parts_behind_pooler(c),
 		.journal_slot = process->slot,
-		.journal_max = c->journal_max };
+		.journal_max = c->journal_max,
+		.lane = lanes != NULL ? &lanes->lane[process->slot % lanes->n]
+		                      : NULL };
 	o->dead_letter_file =
 	    mem_printf(ctx, "%s/dead-letters.jsonl", c->state_dir);
 	o->journal_dir = mem_printf(ctx, "%s/journal", c->state_dir);

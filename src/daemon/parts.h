@@ -43,6 +43,8 @@ struct parts {
 
 struct writer_opts;
 
+/* In the master, before the fork: what the writers of all processes share. */
+void parts_map(void);
 /* How this process's writer or replayer works; texts talloc'd below ctx. */
 void parts_writer_opts(
     const struct process *, const void *ctx, struct writer_opts *);

@@ -24,7 +24,8 @@ struct rows {
 	Oid oid[WRITER_COLS];
 	const char *value[WRITER_COLS];
 	int length[WRITER_COLS], format[WRITER_COLS];
-	struct db_stmt stmt;
+	struct db_stmt stmt, one;
+	Oid oid_one[WRITER_COLS];
 	/* a merge's rows until they are merged */
 	struct buf keys;
 	struct merge *merge;
@@ -51,6 +52,8 @@ struct batch {
 };
 
 static const struct db_stmt stmt_batch = { "sb_batch",
+	"INSERT INTO writer_batches (id) VALUES ($1)" };
+static const struct db_stmt stmt_batches = { "sb_batches",
 	"INSERT INTO writer_batches (id) SELECT unnest($1::uuid[])" };
 
 struct batch *
@@ -67,10 +70,13 @@ batch_new(const void *ctx, const struct writer_stmt *stmts, int nstmts)
 		r = &b->rows[s];
 		r->stmt.name = stmts[s].name;
 		r->stmt.sql = stmts[s].sql;
+		r->one.name = mem_printf(b, "%s_1", stmts[s].name);
+		r->one.sql = stmts[s].one;
 		buf_init(&r->keys, b, COLUMN_MAX);
 		for (c = 0; c < stmts[s].ncols; c++) {
 			buf_init(&r->col[c], b, COLUMN_MAX);
 			r->oid[c] = element_array_oid(stmts[s].col[c]);
+			r->oid_one[c] = element_oid(stmts[s].col[c]);
 			r->format[c] = 1;
 		}
 	}
@@ -245,6 +251,30 @@ put32(char *at, uint32_t v)
 	memcpy(at, &v, sizeof(v));
 }
 
+/* The parameters of a single row are its arrays' only elements. */
+static void
+rows_finish_one(
+    struct rows *r, const struct writer_stmt *s, struct conn_step *step)
+{
+	const char *element;
+	uint32_t len;
+	int c;
+
+	for (c = 0; c < s->ncols; c++) {
+		element = r->col[c].data + HEADER;
+		memcpy(&len, element, sizeof(len));
+		len = be32toh(len);
+		r->value[c] = len == UINT32_MAX ? NULL : element + sizeof(len);
+		r->length[c] = len == UINT32_MAX ? 0 : (int)len;
+	}
+	*step = (struct conn_step){ .stmt = &r->one,
+		.params = { .n = s->ncols,
+		    .types = r->oid_one,
+		    .values = r->value,
+		    .lengths = r->length,
+		    .formats = r->format } };
+}
+
 /* Fill in the arrays' headers and the statement's parameters. */
 static int
 rows_finish(struct rows *r, const struct writer_stmt *s, struct conn_step *step,
@@ -252,6 +282,11 @@ rows_finish(struct rows *r, const struct writer_stmt *s, struct conn_step *step,
 {
 	char *h;
 	int c;
+
+	if (r->n == 1 && s->one != NULL && !buf_failed(&r->keys)) {
+		rows_finish_one(r, s, step);
+		return 0;
+	}
 
 	for (c = 0; c < s->ncols; c++) {
 		if (buf_failed(&r->col[c]) || buf_failed(&r->keys))
@@ -274,13 +309,18 @@ rows_finish(struct rows *r, const struct writer_stmt *s, struct conn_step *step,
 	return 0;
 }
 
-/* "{id,id}" */
+/* "id", or "{id,id}" */
 static void
 write_ids(struct buf *out, const struct uuid *ids, size_t n)
 {
 	char text[UUID_TEXT];
 	size_t i;
 
+	if (n == 1) {
+		id_format(ids, text);
+		buf_adds(out, text);
+		return;
+	}
 	for (i = 0; i < n; i++) {
 		buf_addc(out, i == 0 ? '{' : ',');
 		id_format(&ids[i], text);
@@ -326,8 +366,9 @@ batch_build(struct batch *b, const struct uuid *ids, size_t nids,
 	buf_clear(&b->batch_ids);
 	write_ids(&b->batch_ids, ids, nids);
 	b->batch_ids_value = b->batch_ids.data;
-	steps[0] = (struct conn_step){ .stmt = &stmt_batch,
-		.params = { .n = 1, .values = &b->batch_ids_value } };
+	steps[0] =
+	    (struct conn_step){ .stmt = nids == 1 ? &stmt_batch : &stmt_batches,
+		    .params = { .n = 1, .values = &b->batch_ids_value } };
 	*nsteps = 1;
 	for (s = 0; s < b->nstmts; s++) {
 		merge_rows(&b->rows[s], &b->stmts[s]);

@@ -49,6 +49,7 @@ writer_new(const struct writer_opts *given)
 	w->nstmts = o.nstmts;
 	w->queue_max = o.queue_max;
 	w->batch_max = o.batch_max;
+	w->lane = o.lane;
 	w->dead_file = mem_strdup(w, o.dead_letter_file);
 	w->last = &w->first;
 	w->pieces = mem_array(w, struct piece *, w->batch_max);

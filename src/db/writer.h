@@ -28,6 +28,7 @@
 
 struct writer;
 struct piece;
+struct lane;
 
 enum col_type {
 	COL_UUID,
@@ -50,6 +51,8 @@ enum col_type {
 struct writer_stmt {
 	const char *name;
 	const char *sql;
+	const char *one; /* the same for a single row, its parameters plain
+	                    values and no arrays; may be NULL */
 	int ncols;
 	enum col_type col[WRITER_COLS];
 	int keys;
@@ -67,7 +70,8 @@ struct writer_opts {
 	 * pieces wait.  slot: what this writer's are named by, its own. */
 	const char *journal_dir;
 	unsigned journal_slot;
-	int64_t journal_max;   /* bytes of all journals there together */
+	int64_t journal_max; /* bytes of all journals there together */
+	struct lane *lane; /* shared with other writers (db/lane.h), or NULL */
 	bool prepared, pooler; /* as in db_opts */
 };
 

@@ -107,6 +107,7 @@ struct writer {
 	struct sender *sender;   /* the thread's */
 	struct journal *journal; /* NULL: none is kept */
 	struct replayer *replayer;
+	struct lane *lane;
 	pthread_t thread;
 
 	pthread_mutex_t lock;

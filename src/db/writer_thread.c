@@ -13,6 +13,7 @@
 #include "util/clock.h"
 
 #include "db/journal_priv.h"
+#include "db/lane.h"
 #include "db/sender_priv.h"
 #include "db/writer_priv.h"
 
@@ -157,7 +158,20 @@ store_range(struct writer *w, const struct uuid *id, size_t from, size_t n)
 	store_range(w, &half, from + n / 2, n - n / 2);
 }
 
-/* Wait for pieces and take what fits one batch; 0 when it is time to end. */
+/* Until there are pieces, or it is time to end. */
+static void
+wait_for_pieces(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->first == NULL && !w->stop) {
+		w->idle = true;
+		pthread_cond_wait(&w->wake, &w->lock);
+	}
+	w->idle = false;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Take what fits one batch; 0 when it is time to end. */
 static size_t
 take(struct writer *w, size_t *bytes)
 {
@@ -165,11 +179,6 @@ take(struct writer *w, size_t *bytes)
 
 	*bytes = 0;
 	pthread_mutex_lock(&w->lock);
-	while (w->first == NULL && !w->stop) {
-		w->idle = true;
-		pthread_cond_wait(&w->wake, &w->lock);
-	}
-	w->idle = false;
 	while (w->first != NULL && n < w->batch_max &&
 	       (n == 0 || *bytes + w->first->cells.len <= BATCH_BYTES_MAX)) {
 		w->pieces[n] = w->first;
@@ -189,10 +198,20 @@ writer_main(void *arg)
 	struct writer *w = arg;
 	struct uuid id;
 	size_t n, bytes;
+	bool turn;
 
-	while ((n = take(w, &bytes)) > 0) {
-		id_new(&id);
-		store_range(w, &id, 0, n);
+	for (;;) {
+		wait_for_pieces(w);
+		turn = !journaling(w) && lane_enter(w->lane);
+		n = take(w, &bytes);
+		if (n > 0) {
+			id_new(&id);
+			store_range(w, &id, 0, n);
+		}
+		if (turn)
+			lane_leave(w->lane);
+		if (n == 0)
+			break;
 		pthread_mutex_lock(&w->lock);
 		w->queued -= (unsigned)n;
 		w->bytes -= bytes;

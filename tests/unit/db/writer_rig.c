@@ -32,10 +32,17 @@ const struct writer_stmt stmts[STMTS] = {
 		   "$2::uuid[], $3::uuid[], $4::text[], $5::jsonb[], "
 		   "$6::bool[], $7::int4[], $8::int8[], "
 		   "$9::timestamptz[], $10::bytea[])",
+	    .one = "INSERT INTO child (account_id, id, parent_id, body, j, b, "
+		   "i4, i8, t, raw) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
+		   "$9, $10)",
 	    .ncols = 10,
 	    .col = { COL_UUID, COL_UUID, COL_UUID, COL_TEXT, COL_JSONB,
 		COL_BOOL, COL_INT4, COL_INT8, COL_TIMESTAMPTZ, COL_BYTEA } },
 	[S_SUM] = { .name = "w_sum",
+	    .one = "INSERT INTO sums AS s (account_id, name, n, most) VALUES "
+		   "($1, $2, $3, $4) ON CONFLICT (account_id, name) DO UPDATE "
+		   "SET n = s.n + excluded.n, most = greatest(s.most, "
+		   "excluded.most)",
 	    .sql = "INSERT INTO sums AS s (account_id, name, n, most) SELECT * "
 		   "FROM unnest($1::uuid[], $2::text[], $3::int8[], $4::int8[])"
 		   " ON CONFLICT (account_id, name) DO UPDATE SET n = s.n + "
