@@ -14,6 +14,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/mem.h"
 
@@ -54,8 +55,14 @@ crypto_setup(struct err *e)
 static void
 must(bool ok)
 {
-	if (!ok)
+	static const char msg[] =
+	    "switchboard: no memory for OpenSSL, stopping\n";
+
+	if (ok)
+		return;
+	if (write(STDERR_FILENO, msg, sizeof(msg) - 1) < 0)
 		abort();
+	abort();
 }
 
 void

@@ -393,7 +393,7 @@ llm_complete(struct llm *l, const struct llm_request *rq, struct llm_sink *sink,
 		    rq->model);
 	memcpy(r->model, rq->model, strlen(rq->model) + 1);
 	r->attempts = 1;
-	void *tmp = talloc_named_const(ctx, 0, "llm call");
+	void *tmp = mem_branch(ctx, "llm call");
 	struct ask *a = mem_new(tmp, struct ask);
 	stream_init(&a->s, p, r, sink, ctx, tmp,
 	    l->o.response_max < EVENT_MAX ? l->o.response_max : EVENT_MAX);

@@ -8,15 +8,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/json_scan_priv.h"
+#include "util/mem.h"
 
 #include "util/banned.h"
 
 void
 json_setup(void)
 {
+	/* Most that is put together here would be a value short otherwise. */
+	json_set_alloc_funcs(mem_malloc, free);
 	json_object_seed(0);
 }
 

@@ -19,7 +19,8 @@ struct json_limits {
 
 #define JSON_LIMITS_REQUEST ((struct json_limits){ 32, 10000 })
 
-/* Seed jansson's hash; once a process, before threads. */
+/* Seed jansson's hash, and let a lack of memory stop the process (util/mem.h):
+ * values that are made never fail.  Once a process, before threads. */
 void json_setup(void);
 
 /*

@@ -86,9 +86,21 @@ mem_printf(const void *ctx, const char *fmt, ...)
 }
 
 void *
+mem_branch(const void *ctx, const char *name)
+{
+	return must(talloc_named_const(ctx, 0, name));
+}
+
+void *
 mem_root(const char *name)
 {
-	return must(talloc_named_const(NULL, 0, name));
+	return mem_branch(NULL, name);
+}
+
+void *
+mem_malloc(size_t n)
+{
+	return must(malloc(n));
 }
 
 void

@@ -26,7 +26,12 @@ char *mem_printf(const void *ctx, const char *fmt, ...)
 
 /* A new top-level context; a request has one, freed at its end. */
 void *mem_root(const char *name);
+/* A new context below ${ctx}, to be freed before it. */
+void *mem_branch(const void *ctx, const char *name);
 /* Free a context and all below it; NULL does nothing. */
 void mem_free(void *ctx);
+/* malloc() for libraries that would go on without what there was no memory
+ * for; freed with free(). */
+void *mem_malloc(size_t n);
 
 #endif

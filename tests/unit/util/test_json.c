@@ -10,6 +10,7 @@
 
 #include "util/buf.h"
 #include "util/json.h"
+#include "util/mem.h"
 
 #define ROWS(t) (sizeof(t) / sizeof((t)[0]))
 
@@ -316,6 +317,19 @@ test_write(void **state)
 	buf_free(&b);
 }
 
+/* Without memory the process stops: no value is left out of what is made. */
+static void
+test_memory(void **state)
+{
+	json_malloc_t make;
+	json_free_t drop;
+
+	(void)state;
+	json_get_alloc_funcs(&make, &drop);
+	assert_true(make == mem_malloc);
+	assert_true(drop == free);
+}
+
 static int
 setup(void **state)
 {
@@ -334,6 +348,7 @@ main(void)
 		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,15 @@
 #include <cmocka.h>
 
 #include "util/mem.h"
+
+/* AddressSanitizer asks for this: too much gives NULL there as well. */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
 
 struct thing {
 	int a;
@@ -44,6 +54,7 @@ test_tree(void **state)
 	assert_string_equal(talloc_get_name(t), "struct thing");
 	dropped = 0;
 	talloc_set_destructor(t, thing_drop);
+	assert_ptr_equal(talloc_parent(mem_branch(root, "twig")), root);
 	mem_free(root);
 	assert_int_equal(dropped, 1);
 	mem_free(NULL);
@@ -99,8 +110,15 @@ overflow(void)
 }
 
 static void
+too_much_for_libraries(void)
+{
+	free(mem_malloc(SIZE_MAX / 2));
+}
+
+static void
 nothing_wrong(void)
 {
+	free(mem_malloc(100));
 	mem_free(mem_array(NULL, struct thing, 10));
 }
 
@@ -110,6 +128,7 @@ test_stop(void **state)
 	(void)state;
 	assert_true(stops(too_much));
 	assert_true(stops(overflow));
+	assert_true(stops(too_much_for_libraries));
 	assert_false(stops(nothing_wrong));
 }
 
