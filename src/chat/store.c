@@ -51,7 +51,8 @@
 	", $6::text" dim ", $7::int8" dim ", $8::uuid" dim ", $9::uuid" dim    \
 	", $10::text" dim ", $11::text" dim ", $12::text" dim                  \
 	", $13::text" dim ", $14::text" dim ", $15::jsonb" dim                 \
-	", $16::timestamptz" dim ", $17::uuid" dim ") ON CONFLICT DO NOTHING"
+	", $16::timestamptz" dim ", $17::uuid" dim                             \
+	") AS v ON CONFLICT DO NOTHING"
 
 /*
  * A key's row and its turn's are written together, the key's first, as by
