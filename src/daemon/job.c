@@ -103,7 +103,7 @@ jobs_wait_for_journals(struct jobs *j)
 	struct journal_state state;
 
 	if (journal_look(j->journal_dir, &state, NULL) != 0 ||
-	    state.files <= state.damaged)
+	    state.files == 0) /* damaged ones are counted apart */
 		j->journals_since = 0;
 	else if (j->journals_since == 0 || atomic_load(&j->away))
 		j->journals_since = now;
