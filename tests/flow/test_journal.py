@@ -301,6 +301,43 @@ class JournalTest(unittest.TestCase):
             "select count(*) from turns where length(user_text) = 8000")
             [0][0]), sent)
 
+    def test_no_connections(self):
+        """A7: the cluster gives none: no storm, and 503 where one is
+        needed."""
+        key = self.rig.chat(message="first").json["session_key"]
+        name = self.rig.sql("select current_database()")[0][0]
+        log = os.path.join(self.cluster["SB_TEST_PG_DIR"], "log")
+
+        def refused():
+            with open(log, errors="replace") as f:
+                return f.read().count("too many connections")
+
+        def limit(n):
+            self.rig.sql(f"alter database {name} connection limit {n}",
+                         role="postgres")
+        limit(0)
+        try:
+            self.rig.sql("select count(pg_terminate_backend(pid)) from "
+                         "pg_stat_activity where usename like 'sb_%'",
+                         role="postgres")
+            callers = Callers(self.rig, 4)
+            wait_until(lambda: len(callers.acknowledged) > 20, 20,
+                       "turns are answered")
+            before, began = refused(), time.monotonic()
+            for _ in range(3):
+                asked = time.monotonic()
+                reply = self.rig.chat(message="more", session_key=key)
+                self.assertEqual(reply.status, 503, reply)
+                self.assertIn("retry-after", reply.headers)
+                self.assertLess(time.monotonic() - asked, 3.5)
+            rate = (refused() - before) / (time.monotonic() - began)
+            # as many a second as there could be connections, at most
+            self.assertLess(rate, 2 * (8 + 2) + 10)
+            callers.end()
+        finally:
+            limit(-1)
+        self.exactly_once(callers.acknowledged)
+
     def test_stall(self):
         """A6: a table is locked for long; who is asked goes on."""
         seconds = 20 if os.environ.get("SB_LONG") else 5
