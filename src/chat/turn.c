@@ -25,8 +25,7 @@
 
 #define STORE_WAIT (4 * CLOCK_S)
 /* How long a turn waits for a reader who broke off. */
-#define GRACE (1500 * CLOCK_MS)
-#define GRACE_LOOK_MS 100
+#define GRACE_MS 1500
 
 static const char no_agent[] = "there is nothing here for this caller";
 
@@ -203,7 +202,7 @@ grace_end(const struct chat_turn_priv *p)
 
 	if (!p->ask->stream && !p->claimed)
 		return 0;
-	return (heard > p->gone_at ? heard : p->gone_at) + GRACE;
+	return (heard > p->gone_at ? heard : p->gone_at) + GRACE_MS * CLOCK_MS;
 }
 
 /* 0 go on, -1 stop: asked to, or nobody listens and nobody wants the end. */
@@ -218,13 +217,16 @@ after_telling(struct chat_turn_priv *p, int rc)
 	                                                                    : 0;
 }
 
-/* The connection has broken: look again in so many ms; 0 stop. */
+/* The connection has broken: look again in so many ms, when the wait would be
+ * over; 0 stop. */
 static int
 on_gone(struct llm_sink *s)
 {
 	struct chat_turn_priv *p = ((struct told *)s)->p;
 
-	return after_telling(p, -1) < 0 ? 0 : GRACE_LOOK_MS;
+	if (after_telling(p, -1) < 0)
+		return 0;
+	return clock_left_ms(grace_end(p), GRACE_MS) + 1;
 }
 
 static int
