@@ -101,6 +101,32 @@ class Behind:
         stream.close()
         self.assertGreaterEqual(stream.comments, 2)
 
+    def test_a_stream_goes_on(self):
+        """Cut off, and read on while it runs and when it has ended."""
+        self.use("openai:mock-paced-30x40")
+        stream = rig.stream(message="cut off")
+        source = stream.events()
+        events = [next(source) for _ in range(5)]
+        stream.close()
+        turn = events[0][2]["turn_id"]
+        for most in (8, 1000):
+            stream = rig.resume(turn, events[-1][1])
+            self.assertEqual(stream.status, 200)
+            for event in stream.events():
+                events.append(event)
+                most -= 1
+                if most == 0:
+                    break
+            stream.close()
+        self.assertEqual(events[-1][0], "done")
+        self.assertEqual("".join(e[2]["text"] for e in events
+                                 if e[0] == "delta"),
+                         next(e[2]["reply"] for e in events
+                              if e[0] == "message"))
+        stream = rig.resume(turn, events[-1][1])
+        self.assertEqual(stream.status, 204)
+        stream.close()
+
     # A16 ----------------------------------------------------------------
 
     def handles(self):
