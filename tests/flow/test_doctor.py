@@ -209,8 +209,8 @@ class DoctorTest(unittest.TestCase):
         try:
             rows = self.found(
                 "open files", "warn",
-                "RLIMIT_NOFILE of the server is 800 allows each worker 40 of "
-                "its 64 threads")
+                r"RLIMIT_NOFILE of the server is 800 allows each worker \d\d "
+                "of its 64 threads")
             self.assertIn("LimitNOFILE", rows["open files"]["todo"])
         finally:
             limit(":".join(was))

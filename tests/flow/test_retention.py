@@ -125,6 +125,7 @@ class RetentionTest(unittest.TestCase):
         self.assertLessEqual(self.count(months.format("turns")), 7)
         self.assertEqual(self.count("data.turns where user_text <> 'old'"),
                          len(load.ok))
+        self.assertNotIn('"writer_failed"', rig.log())
         # Sums of use have 400 days of their own.
         oldest = rig.sql("select min(bucket) > now() - interval '401 days', "
                          "min(bucket) < now() - interval '398 days' "
