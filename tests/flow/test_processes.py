@@ -153,6 +153,17 @@ class ProcessTest(unittest.TestCase):
 
     def test_killed_workers_turns_are_marked(self):
         rig = self.rig
+        # One turn alone goes another way to the database than many.
+        rig.configure("sales/human_health", {
+            "model_override": "openai:mock-paced-20x50",
+            "model_fallback": False})
+        stream = rig.stream(message="alone")
+        wait_until(lambda: rig.sql("select count(*) from turns_open")
+                   == [["1"]], 5, "a slow turn is written down as running")
+        self.assertEqual(stream.all()[-1][0], "done")
+        stream.close()
+        self.assertEqual(rig.sql("select status from turns"), [["completed"]])
+        self.assertNotIn('"writer_failed"', rig.log())
         rig.configure("sales/human_health", {
             "model_override": "openai:mock-paced-300x100",
             "model_fallback": False})
