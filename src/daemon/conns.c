@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -26,6 +27,7 @@
 
 #define KEY_LISTEN UINT64_MAX
 #define KEY_STOP (UINT64_MAX - 1)
+#define KEY_HAND (UINT64_MAX - 2)
 
 enum state { CONN_NONE, CONN_IDLE, CONN_BUSY, CONN_CLOSING };
 
@@ -38,6 +40,7 @@ enum state { CONN_NONE, CONN_IDLE, CONN_BUSY, CONN_CLOSING };
 
 struct conns {
 	int listen_fd, ep, stop_fd;
+	int hand_in, hand_out; /* -1: none */
 	void (*accepted)(void *arg, int fd);
 	void *arg;
 	_Atomic(unsigned char) *state; /* by descriptor */
@@ -64,6 +67,9 @@ listen_add(struct conns *c)
 	if (!c->listening &&
 	    epoll_ctl(c->ep, EPOLL_CTL_ADD, c->listen_fd, &ev) == 0)
 		c->listening = true;
+	ev.data.u64 = KEY_HAND;
+	if (c->listening && c->hand_in >= 0)
+		(void)epoll_ctl(c->ep, EPOLL_CTL_ADD, c->hand_in, &ev);
 }
 
 static void
@@ -71,6 +77,8 @@ listen_del(struct conns *c)
 {
 	if (c->listening)
 		epoll_ctl(c->ep, EPOLL_CTL_DEL, c->listen_fd, NULL);
+	if (c->listening && c->hand_in >= 0)
+		epoll_ctl(c->ep, EPOLL_CTL_DEL, c->hand_in, NULL);
 	c->listening = false;
 }
 
@@ -149,11 +157,24 @@ conn_peek(int fd)
 	return 0;
 }
 
+/* ${fd} has come: this process's from now on, and BUSY. */
+static void
+conn_own(struct conns *c, int fd)
+{
+	int top;
+
+	atomic_fetch_add(&c->count, 1);
+	atomic_store(&c->state[fd], CONN_BUSY);
+	for (top = atomic_load(&c->top); top < fd;)
+		if (atomic_compare_exchange_weak(&c->top, &top, fd))
+			break;
+}
+
 /* The next connection of the listening socket, or AGAIN or REST. */
 static int
 conn_accept(struct conns *c)
 {
-	int fd, top;
+	int fd;
 
 	do
 		fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -166,15 +187,54 @@ conn_accept(struct conns *c)
 			close(fd);
 		return CONNS_REST;
 	}
-	atomic_fetch_add(&c->count, 1);
-	atomic_store(&c->state[fd], CONN_BUSY);
-	for (top = atomic_load(&c->top); top < fd;)
-		if (atomic_compare_exchange_weak(&c->top, &top, fd))
-			break;
+	conn_own(c, fd);
 	if (c->accepted != NULL)
 		c->accepted(c->arg, fd);
 	if (atomic_fetch_add(&c->accepts, 1) % REJOIN_AFTER == REJOIN_AFTER - 1)
 		listen_rejoin(c);
+	return fd;
+}
+
+/* The message that carries a descriptor: one byte, since none would be the end
+ * of the pair. */
+struct hand {
+	char byte;
+	struct iovec iov;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct msghdr msg;
+};
+
+static void
+hand_init(struct hand *h)
+{
+	*h = (struct hand){ .iov = { &h->byte, 1 } };
+	h->msg.msg_iov = &h->iov;
+	h->msg.msg_iovlen = 1;
+	h->msg.msg_control = h->control;
+	h->msg.msg_controllen = sizeof(h->control);
+}
+
+/* A connection that another process hands over, or AGAIN. */
+static int
+conn_receive(struct conns *c)
+{
+	const struct cmsghdr *m;
+	struct hand h;
+	int fd;
+
+	hand_init(&h);
+	if (recvmsg(c->hand_in, &h.msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+		return CONNS_AGAIN;
+	m = CMSG_FIRSTHDR(&h.msg);
+	if (m == NULL || m->cmsg_type != SCM_RIGHTS ||
+	    m->cmsg_len != CMSG_LEN(sizeof(int)))
+		return CONNS_AGAIN; /* no descriptor was left for it */
+	memcpy(&fd, CMSG_DATA(m), sizeof(fd));
+	if (fd >= c->size) {
+		close(fd);
+		return CONNS_AGAIN;
+	}
+	conn_own(c, fd);
 	return fd;
 }
 
@@ -189,8 +249,9 @@ conn_take(struct conns *c, const struct epoll_event *ev)
 	unsigned char idle = CONN_IDLE;
 	int fd;
 
-	if (ev->data.u64 == KEY_LISTEN) {
-		fd = conn_accept(c);
+	if (ev->data.u64 == KEY_LISTEN || ev->data.u64 == KEY_HAND) {
+		fd = ev->data.u64 == KEY_LISTEN ? conn_accept(c)
+		                                : conn_receive(c);
 		if (fd < 0 || conn_peek(fd) == 1)
 			return fd;
 		conn_arm(c, fd);
@@ -214,6 +275,8 @@ sweep(struct conns *c, unsigned most)
 	int fd;
 
 	while (most-- > 0 && poll(&pf, 1, 0) == 1 && (fd = conn_accept(c)) >= 0)
+		conn_arm(c, fd);
+	while (c->hand_in >= 0 && (fd = conn_receive(c)) >= 0)
 		conn_arm(c, fd);
 }
 
@@ -243,7 +306,7 @@ conns_next_kept(struct conns *c)
 		return CONNS_TIMEOUT;
 	if (ev.data.u64 == KEY_STOP)
 		return CONNS_STOP;
-	if (ev.data.u64 == KEY_LISTEN)
+	if (ev.data.u64 == KEY_LISTEN || ev.data.u64 == KEY_HAND)
 		return CONNS_AGAIN;
 	return conn_take(c, &ev);
 }
@@ -259,6 +322,28 @@ conns_return(struct conns *c, int fd)
 		return fd;
 	conn_close(c, fd);
 	return -1;
+}
+
+int
+conns_hand_over(struct conns *c, int fd)
+{
+	struct cmsghdr *m;
+	struct hand h;
+
+	if (c->hand_out < 0)
+		return -1;
+	hand_init(&h);
+	m = CMSG_FIRSTHDR(&h.msg);
+	m->cmsg_level = SOL_SOCKET;
+	m->cmsg_type = SCM_RIGHTS;
+	m->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(m), &fd, sizeof(fd));
+	/* First: once it is sent, this set would go on watching it. */
+	epoll_ctl(c->ep, EPOLL_CTL_DEL, fd, NULL);
+	if (sendmsg(c->hand_out, &h.msg, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		return -1;
+	conn_close(c, fd);
+	return 0;
 }
 
 void
@@ -356,13 +441,16 @@ conns_count(const struct conns *c)
 }
 
 struct conns *
-conns_new(int listen_fd, void (*accepted)(void *arg, int fd), void *arg)
+conns_new(int listen_fd, const int *hand, void (*accepted)(void *arg, int fd),
+    void *arg)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = KEY_STOP };
 	struct conns *c = mem_new(NULL, struct conns);
 	struct rlimit rl;
 
 	c->listen_fd = listen_fd;
+	c->hand_in = hand != NULL ? hand[0] : -1;
+	c->hand_out = hand != NULL ? hand[1] : -1;
 	c->accepted = accepted;
 	c->arg = arg;
 	c->size = 1024;

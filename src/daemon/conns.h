@@ -3,6 +3,11 @@
  * socket (EPOLLEXCLUSIVE, so that one connection wakes one process), idle kept
  * connections (EPOLLONESHOT, so that one request wakes one thread), and a stop
  * descriptor.  Any thread may call anything.
+ *
+ * A kept connection belongs to one process, which may have no thread for its
+ * next request while others have.  It can be handed over, unread, through a
+ * pair of sockets that the processes share; who receives from it has accepted a
+ * connection.
  */
 #ifndef DAEMON_CONNS_H
 #define DAEMON_CONNS_H
@@ -11,10 +16,11 @@
 
 struct conns;
 
-/* ${accepted}(arg, fd) prepares each accepted connection.  NULL when there are
- * no descriptors or memory for it. */
-struct conns *conns_new(
-    int listen_fd, void (*accepted)(void *arg, int fd), void *arg);
+/* ${accepted}(arg, fd) prepares each accepted connection.  ${hand}: the shared
+ * pair, [0] to receive from; NULL: none.  NULL when there are no descriptors or
+ * memory for it. */
+struct conns *conns_new(int listen_fd, const int *hand,
+    void (*accepted)(void *arg, int fd), void *arg);
 void conns_free(struct conns *);
 
 enum {
@@ -32,6 +38,9 @@ int conns_next_kept(struct conns *);
 /* Let ${fd} wait again.  -1, or ${fd} in a drain when its next request is
  * there already: then the caller serves that too. */
 int conns_return(struct conns *, int fd);
+/* Hand ${fd}, from conns_next(), to another process that has joined.  0, or -1:
+ * it is still the caller's. */
+int conns_hand_over(struct conns *, int fd);
 /* A descriptor from conns_next() has been closed. */
 void conns_gone(struct conns *);
 

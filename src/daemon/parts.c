@@ -354,10 +354,12 @@ pool_all_full(void *arg)
 }
 
 struct pool *
-parts_pool(struct parts *p, int fd, unsigned threads, struct err *e)
+parts_pool(
+    struct parts *p, int fd, const int *hand, unsigned threads, struct err *e)
 {
 	const struct conf *c = p->process->conf;
 	struct pool_opts o = { .listen_fd = fd,
+		.hand = hand,
 		.threads = threads,
 		.spare = (unsigned)c->threads_spare,
 		.idle_ms = (int)c->thread_idle,

@@ -54,7 +54,7 @@ bool parts_behind_pooler(const struct conf *);
 int parts_build(struct parts *, const struct process *, struct err *e);
 /* A pool of threads that serve ${fd} with them. */
 struct pool *parts_pool(
-    struct parts *, int fd, unsigned threads, struct err *e);
+    struct parts *, int fd, const int *hand, unsigned threads, struct err *e);
 /* May requests be served?  Checks the schema and reads the prices when that
  * has not been done.  0, or -1: ERR_UNAVAILABLE (again later), else no hope. */
 int parts_open(struct parts *, struct err *e);

@@ -21,8 +21,10 @@
 /* How often the reserve looks while this process is full, and otherwise. */
 #define LOOK_FULL (5 * CLOCK_MS)
 #define LOOK_CALM (1 * CLOCK_S)
-/* A request on a kept connection can be served by this process only; it is
- * refused when the process has been full for so long. */
+/* A request on a kept connection has come to this process: when that has been
+ * full for so long, others may have it. */
+#define HAND_WAIT (20 * CLOCK_MS)
+/* Where it could not be handed over it is refused after this. */
 #define KEPT_WAIT (1 * CLOCK_S)
 /* Most that is refused before the reserve looks around again. */
 #define SHED_ROUND 64
@@ -214,9 +216,10 @@ thread_main(void *arg)
 /* --- the reserve --------------------------------------------------------- */
 
 /*
- * Refuse what waits: everything when all processes are full; what came on a
- * connection that only this one can serve when this one has been full for a
- * while.  Below that the reserve takes nothing.
+ * Refuse what waits when all processes are full.  When this one is, and another
+ * is not, what came on this one's kept connections is handed to the others, and
+ * refused only when that has not been possible for a while.  Below that the
+ * reserve takes nothing.
  */
 static void
 reserve_shed(struct pool *p, void *state, int64_t full)
@@ -226,13 +229,21 @@ reserve_shed(struct pool *p, void *state, int64_t full)
 
 	for (n = 0; n < SHED_ROUND; n++) {
 		all = p->o.all_full(p->o.arg);
-		if (!all && clock_mono() - full < KEPT_WAIT)
+		if (!all && clock_mono() - full < HAND_WAIT)
 			return;
 		fd = all ? conns_next(p->conns, 0) : conns_next_kept(p->conns);
 		if (fd == CONNS_AGAIN)
 			continue;
 		if (fd < 0)
 			return;
+		if (!all && conns_hand_over(p->conns, fd) == 0)
+			continue;
+		if (!all && clock_mono() - full < KEPT_WAIT) {
+			/* It waits on; in a drain it is now or never. */
+			fd = conns_return(p->conns, fd);
+			if (fd < 0)
+				return;
+		}
 		conn_serve(p, state, fd, p->o.shed);
 		full = atomic_load(&p->o.row->full_since);
 		if (full == 0)
@@ -320,7 +331,7 @@ pool_make(const struct pool_opts *o)
 	pthread_cond_init(&p->reserve_cv, &attr);
 	pthread_cond_init(&p->ended_cv, &attr);
 	pthread_condattr_destroy(&attr);
-	p->conns = conns_new(o->listen_fd, o->accepted, o->arg);
+	p->conns = conns_new(o->listen_fd, o->hand, o->accepted, o->arg);
 	return p;
 }
 

@@ -21,6 +21,7 @@ struct proc;
 
 struct pool_opts {
 	int listen_fd;    /* non-blocking; shared by the processes of a kind */
+	const int *hand;  /* conns.h: two, shared as well; NULL: none */
 	unsigned threads; /* ceiling */
 	unsigned spare;   /* free threads kept waiting */
 	int idle_ms;      /* a free thread beyond those ends after this */

@@ -178,7 +178,7 @@ server_run(struct process *p, struct parts *parts, const struct server_opts *o)
 	struct err e = { 0 };
 	int limit_ms;
 
-	s.pool = parts_pool(parts, o->fd, o->threads, &e);
+	s.pool = parts_pool(parts, o->fd, o->hand, o->threads, &e);
 	s.keeper = s.pool != NULL ? keeper_new(parts) : NULL;
 	if (s.keeper == NULL) {
 		log_event(LOG_ERROR, "worker_refused", "error", e.text, NULL);

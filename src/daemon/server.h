@@ -10,6 +10,7 @@ struct process;
 
 struct server_opts {
 	int fd;           /* the socket */
+	const int *hand;  /* pool.h */
 	unsigned threads; /* ceiling */
 	/* Called when no request runs any more, before the parts are freed;
 	 * may be NULL. */

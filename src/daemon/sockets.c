@@ -201,7 +201,8 @@ sockets_open(const struct conf *c, struct sockets *s, struct err *e)
 	struct owner o;
 	int i;
 
-	*s = (struct sockets){ { -1, -1, -1 }, -1 };
+	*s = (struct sockets){ { -1, -1, -1 },
+		{ { -1, -1 }, { -1, -1 }, { -1, -1 } }, -1 };
 	if (sockets_check(c, e) != 0 || owner_find(c, &o, e) != 0 ||
 	    make_dir(c->run_dir, 0750, &o, o.socket_gid, e) != 0 ||
 	    make_dir(c->state_dir, 0700, &o, o.gid, e) != 0)
@@ -212,6 +213,14 @@ sockets_open(const struct conf *c, struct sockets *s, struct err *e)
 	for (i = 0; i < SOCKET_COUNT; i++) {
 		s->fd[i] = bind_one(c, socket_names[i], &o, e);
 		if (s->fd[i] < 0) {
+			sockets_close(s, -1);
+			return -1;
+		}
+		if (socketpair(AF_UNIX,
+			SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+			s->hand[i]) != 0) {
+			err_set(e, ERR_UNAVAILABLE, "a pair of sockets: %s",
+			    strerror(errno));
 			sockets_close(s, -1);
 			return -1;
 		}
@@ -230,19 +239,26 @@ sockets_unlink(const struct conf *c)
 			unlink(path);
 }
 
+static void
+shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 void
 sockets_close(struct sockets *s, int keep)
 {
 	int i;
 
 	for (i = 0; i < SOCKET_COUNT; i++)
-		if (i != keep && s->fd[i] >= 0) {
-			close(s->fd[i]);
-			s->fd[i] = -1;
+		if (i != keep) {
+			shut(&s->fd[i]);
+			shut(&s->hand[i][0]);
+			shut(&s->hand[i][1]);
 		}
-	if (s->lock >= 0)
-		close(s->lock);
-	s->lock = -1;
+	shut(&s->lock);
 }
 
 int

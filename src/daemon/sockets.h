@@ -13,6 +13,9 @@ extern const char *const socket_names[SOCKET_COUNT];
 
 struct sockets {
 	int fd[SOCKET_COUNT];
+	/* Connections that one process hands to the others of its kind:
+	 * received from [0], sent to [1] (conns.h). */
+	int hand[SOCKET_COUNT][2];
 	int lock; /* held by the one master of this run_dir */
 };
 

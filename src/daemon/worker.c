@@ -16,6 +16,7 @@ worker_run(struct process *p)
 {
 	int sock = p->kind == PROC_CHAT ? SOCKET_CHAT : SOCKET_ADMIN;
 	struct server_opts o = { .fd = p->sockets->fd[sock],
+		.hand = p->sockets->hand[sock],
 		.threads = p->threads };
 	struct parts *parts = mem_new(NULL, struct parts);
 	struct err e = { 0 };

@@ -42,7 +42,8 @@ static pthread_cond_t gate_cv = PTHREAD_COND_INITIALIZER;
 static bool gate_open;
 static atomic_int blocked;
 static atomic_bool everyone_full;
-static struct proc row;
+static struct proc row, other_row;
+static int hand[2] = { -1, -1 };
 
 static void
 gate_set(bool open)
@@ -121,9 +122,11 @@ all_full(void *arg)
 }
 
 static struct pool *
-start(unsigned threads, unsigned spare, int idle_ms)
+start_with(unsigned threads, unsigned spare, int idle_ms, const int *pair,
+    struct proc *its_row)
 {
 	struct pool_opts o = { .listen_fd = listener,
+		.hand = pair,
 		.threads = threads,
 		.spare = spare,
 		.idle_ms = idle_ms,
@@ -133,13 +136,19 @@ start(unsigned threads, unsigned spare, int idle_ms)
 		.state_new = state_new,
 		.state_free = state_free,
 		.all_full = all_full,
-		.row = &row };
+		.row = its_row };
 	struct err e = { 0 };
 	struct pool *p = pool_new(&o, &e);
 
 	assert_non_null(p);
 	pool_listen(p);
 	return p;
+}
+
+static struct pool *
+start(unsigned threads, unsigned spare, int idle_ms)
+{
+	return start_with(threads, spare, idle_ms, NULL, &row);
 }
 
 static void
@@ -324,6 +333,66 @@ test_reserve_answers_when_all_are_full(void **state)
 	close(c);
 	close(kept);
 	end(p);
+}
+
+/* What comes on a full process's kept connections is served by another one, and
+ * the connections are its own from then on. */
+static void
+test_full_hands_over(void **state)
+{
+	struct pool *full, *calm;
+	int kept[8], busy[2], i, two = 2;
+	int64_t began;
+
+	(void)state;
+	gate_set(false);
+	atomic_store(&everyone_full, false);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, hand),
+	    0);
+	full = start_with(2, 1, 60000, hand, &row);
+	for (i = 0; i < 8; i++) {
+		assert_true((kept[i] = dial()) >= 0);
+		assert_int_equal(ask(kept[i], "echo...."), 0);
+		assert_int_equal(reply(kept[i], 5000), 's');
+	}
+	for (i = 0; i < 2; i++) {
+		assert_true((busy[i] = dial()) >= 0);
+		assert_int_equal(ask(busy[i], "block..."), 0);
+	}
+	assert_true(wait_for(is_blocked, &two));
+	calm = start_with(4, 1, 60000, hand, &other_row);
+	began = clock_mono();
+	for (i = 0; i < 8; i++)
+		assert_int_equal(ask(kept[i], "echo...."), 0);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(reply(kept[i], 5000), 's');
+	assert_true(clock_mono() - began < 900 * CLOCK_MS);
+	assert_int_equal(pool_connections(full), 2);
+	assert_int_equal(pool_connections(calm), 8);
+	/* Once and for all: they are waited for where they are. */
+	for (i = 0; i < 8; i++) {
+		assert_int_equal(ask(kept[i], "echo...."), 0);
+		assert_int_equal(reply(kept[i], 5000), 's');
+		close(kept[i]);
+	}
+	assert_true(wait_for(no_connections, calm));
+	/* Nobody is there to take it: it waits for this one. */
+	end(calm);
+	kept[0] = dial();
+	assert_int_equal(ask(kept[0], "echo...."), 0);
+	assert_int_equal(reply(kept[0], 100), '-');
+	gate_set(true);
+	assert_int_equal(reply(kept[0], 5000), 's');
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(reply(busy[i], 5000), 's');
+		close(busy[i]);
+	}
+	close(kept[0]);
+	end(full);
+	close(hand[0]);
+	close(hand[1]);
 }
 
 /* Threads that go from one request to the next leave no gap in which the
@@ -607,6 +676,7 @@ main(void)
 		cmocka_unit_test(test_idle_connections_hold_no_thread),
 		cmocka_unit_test(test_threads_come_and_go),
 		cmocka_unit_test(test_reserve_answers_when_all_are_full),
+		cmocka_unit_test(test_full_hands_over),
 		cmocka_unit_test(test_overload_is_refused),
 		cmocka_unit_test(test_leave_serves_what_is_connected),
 		cmocka_unit_test(test_drain_finishes_what_runs),
