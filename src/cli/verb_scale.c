@@ -121,11 +121,11 @@ add_all(struct scale *s, struct err *e)
 	if (s->keys_file != NULL &&
 	    files_write(s->keys_file, s->keys.data, s->keys.len, 0600, e) != 0)
 		return -1;
+	json_int_t accounts = s->accounts, agents = accounts * s->agents;
+
 	return out_done(s->c,
-	    json_pack("{s:I, s:I, s:I, s:s?}", "accounts",
-		(json_int_t)s->accounts, "agents",
-		(json_int_t)(s->accounts * s->agents), "made",
-		(json_int_t)s->made, "keys_file", s->keys_file),
+	    json_pack("{s:I, s:I, s:I, s:s?}", "accounts", accounts, "agents",
+		agents, "made", (json_int_t)s->made, "keys_file", s->keys_file),
 	    "%lld accounts with %lld agents each are there; %lld accounts are "
 	    "new.",
 	    (long long)s->accounts, (long long)s->agents, (long long)s->made);

@@ -37,11 +37,11 @@ bool json_scan(struct json_scan *);
 
 /* json_doc.c: a value begins at ${at}; it is a container, which ${depth} counts
  * already; the scalar that began last ends before ${at}; the innermost
- * container does; a key of s[0..n) was read. */
+ * container does; a key, key[0..n), was read. */
 void json_doc_begin(struct json_scan *);
 void json_doc_open(struct json_scan *);
 void json_doc_scalar(struct json_scan *);
 void json_doc_close(struct json_scan *);
-void json_doc_key(struct json_scan *, const char *s, size_t n);
+void json_doc_key(struct json_scan *, const char *key, size_t n);
 
 #endif
