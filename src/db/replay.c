@@ -160,9 +160,9 @@ sort_out(struct replayer *r, const struct journal_file *f, struct record *rec)
 		    "this version does not store %.60s as it was written",
 		    unknown);
 		if (!bury_surely(r, rec->pieces[i], f->stmts, &rec->id, &why)) {
-			memmove(rec->pieces + kept, rec->pieces + i,
-			    (rec->n - i) * sizeof(*rec->pieces));
-			rec->n -= i - kept;
+			while (i < rec->n)
+				rec->pieces[kept++] = rec->pieces[i++];
+			rec->n = kept;
 			return false;
 		}
 		piece_free(rec->pieces[i]);
@@ -177,7 +177,7 @@ group_read(struct replayer *r, struct journal_file *f, off_t end,
     struct group *g, const void *ctx)
 {
 	struct record *rec = &g->record[0];
-	size_t room = 0, i;
+	size_t room = 0, i, n;
 
 	group_clear(g);
 	while (g->records < GROUP_RECORDS && g->pieces < r->group_max &&
@@ -192,11 +192,9 @@ group_read(struct replayer *r, struct journal_file *f, off_t end,
 		room += g->record[i].n;
 	mem_free(g->piece);
 	g->piece = mem_array(ctx, struct piece *, room + 1);
-	for (room = 0, i = 0; i < g->records; i++) {
-		memcpy(g->piece + room, g->record[i].pieces,
-		    g->record[i].n * sizeof(*g->piece));
-		room += g->record[i].n;
-	}
+	for (room = 0, i = 0; i < g->records; i++)
+		for (n = 0; n < g->record[i].n; n++)
+			g->piece[room++] = g->record[i].pieces[n];
 	return true;
 }
 
