@@ -359,11 +359,17 @@ class CacheTest(unittest.TestCase):
         self.assertLessEqual(len(bad), 8, bad)
         for reply in bad:
             self.assertIn(reply.status, (502, 503), reply)
-        rows = rig.sql("select a.slug, t.id from turns t join accounts a on "
-                       "a.id = t.account_id where t.instance_name = 'same'")
-        whose = {turn: slug for slug, turn in rows}
+
+        def whose():
+            """The account of every turn, once all are out of journals."""
+            rows = rig.sql(
+                "select a.slug, t.id from turns t join accounts a on "
+                "a.id = t.account_id where t.instance_name = 'same'")
+            found = {turn: slug for slug, turn in rows}
+            return found if all(t in found for _, t in seen) else None
+        found = wait_until(whose, 20, "every answered turn is stored")
         for slug, turn in seen:
-            self.assertEqual(whose[turn], slug)
+            self.assertEqual(found[turn], slug)
         # each sees its own configuration, by whatever worker
         for slug in accounts:
             for _ in range(8):
