@@ -273,10 +273,9 @@ piece_of_turn(const struct chat_turn *t)
 		add_answer(p, t);
 	add_turn(p, t);
 	if (t->priv->open.opened) {
-		/* it may have been given up as its worker's last; where it had
-		 * a key, others may have that by now */
-		if (!t->priv->claimed)
-			add_id(p, t, WRITE_REVIVE);
+		/* it may have been given up as its worker's last; where others
+		 * have its key by now it is stored as superseded */
+		add_id(p, t, WRITE_REVIVE);
 		add_id(p, t, WRITE_OPEN_END);
 	}
 	add_rollup(p, t);
