@@ -176,7 +176,7 @@ class FaultTest(unittest.TestCase):
         self.hang_ups(20, "openai:mock-paced-500x50", True)
         before = self.handles()
         self.hang_ups(500, "openai:mock-paced-500x50", True)
-        self.hang_ups(40, "anthropic:mock-slow-first-900", False)
+        self.hang_ups(40, "anthropic:mock-slow-9000", False)
         wait_until(lambda: self.handles() <= before + 10, 10,
                    f"descriptors came back to about {before}")
 

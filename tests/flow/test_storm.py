@@ -256,8 +256,10 @@ class StormTest(unittest.TestCase):
         for role in before:
             self.assertEqual(len(after[role]), len(before[role]), role)
             for memory, files in after[role]:
+                # The threads of 64 clients have heaps and stacks now; what
+                # grows for ever is bench/soak's to find.
                 self.assertLess(memory, max(b[0] for b in before[role]) +
-                                (4 << 20), role)
+                                (16 << 20), role)
                 # Pools are warm now: the database's, the provider's.
                 self.assertLessEqual(files, max(
                     b[1] for b in before[role]) + 64, role)
