@@ -66,7 +66,7 @@ history_session(const struct account *account, const struct key *key,
 void
 history_least_turn(const struct uuid *session, struct uuid *out)
 {
-	int64_t ms = id_time_ms(session) - 3600 * 1000;
+	int64_t ms = id_time_ms(session) - HISTORY_SLACK_MS;
 
 	memset(out, 0, sizeof(*out));
 	for (int i = 5; i >= 0 && ms > 0; i--, ms >>= 8)

@@ -70,8 +70,11 @@ int history_load(const struct history_ask *, const void *ctx, struct history *h,
  */
 int history_stored(const struct uuid *session, unsigned *round, struct err *e);
 
-/* The least id of a turn in ${session}: its own time, less an hour for hosts
- * whose clocks differ. */
+/* How much earlier than its session a turn may seem to be: hosts' clocks
+ * differ, one may be set back by a day, and a thread that made ids before that
+ * goes on from the last of them. */
+#define HISTORY_SLACK_MS (INT64_C(48) * 3600 * 1000)
+/* The least id of a turn in ${session}: its own time, less that. */
 void history_least_turn(const struct uuid *session, struct uuid *out);
 
 /* Choose from rows (user text, reply; newest first) those that fit ${tokens}:

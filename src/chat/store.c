@@ -265,11 +265,11 @@ const struct db_stmt chat_stmt_named = {
 	"(SELECT session_id FROM session_names"                                \
 	" WHERE account_id = $1 AND session_key = $2)"
 
-/* An hour before the session's own time: hosts' clocks may differ. */
+/* HISTORY_SLACK_MS (chat/history.h) before the session's own time. */
 #define SQL_NAMED_LEAST                                                        \
 	"(SELECT uuid_floor(to_timestamp(('x' || left(replace("                \
 	"session_id::text, '-', ''), 12))::bit(48)::int8 / 1000.0)"            \
-	" - interval '1 hour') FROM session_names"                             \
+	" - interval '48 hours') FROM session_names"                           \
 	" WHERE account_id = $1 AND session_key = $2)"
 
 const struct db_stmt chat_stmt_history = {

@@ -278,6 +278,7 @@ line_write(struct line *l)
 {
 	static const char cut[] = ",\"cut\":true";
 	unsigned long lost = atomic_exchange(&log_lost, 0);
+	size_t done = 0;
 	ssize_t r;
 
 	if (lost > 0)
@@ -289,11 +290,12 @@ line_write(struct line *l)
 	}
 	l->data[l->len++] = '}';
 	l->data[l->len++] = '\n';
-	do
-		r = write(atomic_load(&log_fd), l->data, l->len);
-	while (r < 0 && errno == EINTR);
+	do {
+		r = write(atomic_load(&log_fd), l->data + done, l->len - done);
+		done += r > 0 ? (size_t)r : 0;
+	} while (r > 0 ? done < l->len : r < 0 && errno == EINTR);
 	/* A full disk must not stop the server; the next line says it. */
-	if (r < 0)
+	if (done < l->len)
 		(void)atomic_fetch_add(&log_lost, lost + 1);
 }
 

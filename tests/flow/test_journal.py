@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 import unittest
+import uuid
 
 from rig import HERE_PGTEMP, Provider, Rig, wait_until
 
@@ -18,6 +19,7 @@ class Callers:
 
     def __init__(self, rig, n):
         self.rig, self.stop = rig, threading.Event()
+        self.name = uuid.uuid4()
         self.acknowledged, self.refused, self.slowest = [], [], 0
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self.run, args=(i,))
@@ -29,7 +31,7 @@ class Callers:
         n = 0
         while not self.stop.is_set():
             n += 1
-            text = f"numbered {id(self)}-{who}-{n}"
+            text = f"numbered {self.name}-{who}-{n}"
             began = time.monotonic()
             try:
                 reply = self.rig.chat(message=text)
