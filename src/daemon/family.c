@@ -30,7 +30,7 @@
 #include "util/banned.h"
 
 #define PAUSE_LEAST_MS 20
-#define PAUSE_MOST_MS 1000
+#define PAUSE_MOST_MS 800 /* and the start itself: within a second */
 /* Who lived this long is started again at once. */
 #define LIVED_WELL (10 * CLOCK_S)
 /* Beyond its own limit a process is killed. */
