@@ -5,22 +5,14 @@
  *
  *	floor SOCKET PROCESSES THREADS
  */
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <fcgiapp.h>
 
+#include "prefork.h"
 #include "util/str.h"
 
 #include "util/banned.h"
-
-static int listener;
 
 static const char BODY[] = "{\"reply\":\"hello\"}\n";
 
@@ -29,8 +21,7 @@ serve(void *arg)
 {
 	FCGX_Request r;
 
-	(void)arg;
-	if (FCGX_InitRequest(&r, listener, 0) != 0)
+	if (FCGX_InitRequest(&r, *(int *)arg, 0) != 0)
 		return NULL;
 	while (FCGX_Accept_r(&r) >= 0) {
 		char in[8192];
@@ -46,25 +37,6 @@ serve(void *arg)
 	return NULL;
 }
 
-static void
-child(int threads)
-{
-	pthread_attr_t attr;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	FCGX_Init();
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 256 * 1024);
-	for (int i = 1; i < threads; i++) {
-		pthread_t t;
-
-		if (pthread_create(&t, &attr, serve, NULL) == 0)
-			pthread_detach(t);
-	}
-	serve(NULL);
-	_exit(1);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -75,17 +47,5 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: floor SOCKET PROCESSES THREADS\n");
 		return 2;
 	}
-	unlink(argv[1]);
-	FCGX_Init();
-	listener = FCGX_OpenSocket(argv[1], 1024);
-	if (listener < 0 || chmod(argv[1], 0666) != 0) {
-		perror(argv[1]);
-		return 1;
-	}
-	for (int64_t i = 0; i < processes; i++)
-		if (fork() == 0)
-			child((int)threads);
-	while (wait(NULL) > 0)
-		continue;
-	return 0;
+	return prefork(argv[1], processes, threads, serve);
 }

@@ -100,6 +100,14 @@ by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Nothing may have answered: then there is no array either. */
+static void
+sort(struct samples *s)
+{
+	if (s->n > 0)
+		qsort(s->v, s->n, sizeof(*s->v), by_value);
+}
+
 static double
 percentile(struct samples *s, double p)
 {
@@ -419,9 +427,9 @@ report(double elapsed)
 {
 	bool comma = false;
 
-	qsort(latency.v, latency.n, sizeof(int64_t), by_value);
-	qsort(first.v, first.n, sizeof(int64_t), by_value);
-	qsort(gaps.v, gaps.n, sizeof(int64_t), by_value);
+	sort(&latency);
+	sort(&first);
+	sort(&gaps);
 	printf("{\"seconds\":%.3f,\"started\":%llu,\"finished\":%llu,"
 	       "\"errors\":%llu,\"per_second\":%.1f,\"statuses\":{",
 	    elapsed, (unsigned long long)started, (unsigned long long)finished,

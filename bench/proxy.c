@@ -13,26 +13,21 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fcgiapp.h>
 
+#include "prefork.h"
 #include "util/str.h"
 
 #include "util/banned.h"
 
 #define BYTES ((size_t)64 * 1024)
 
-static int listener;
 static uint16_t provider;
 static const char *model;
 
@@ -188,8 +183,7 @@ serve(void *arg)
 {
 	struct turn *t = calloc(1, sizeof(*t));
 
-	(void)arg;
-	if (t == NULL || FCGX_InitRequest(&t->r, listener, 0) != 0)
+	if (t == NULL || FCGX_InitRequest(&t->r, *(int *)arg, 0) != 0)
 		stop("no memory");
 	t->upstream = -1;
 	while (FCGX_Accept_r(&t->r) >= 0) {
@@ -199,25 +193,6 @@ serve(void *arg)
 	}
 	free(t);
 	return NULL;
-}
-
-static void
-child(int64_t threads)
-{
-	pthread_attr_t attr;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	FCGX_Init();
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 256 * 1024);
-	for (int64_t i = 1; i < threads; i++) {
-		pthread_t t;
-
-		if (pthread_create(&t, &attr, serve, NULL) == 0)
-			pthread_detach(t);
-	}
-	serve(NULL);
-	_exit(1);
 }
 
 int
@@ -235,17 +210,5 @@ main(int argc, char **argv)
 	}
 	provider = (uint16_t)port;
 	model = argv[5];
-	unlink(argv[1]);
-	FCGX_Init();
-	listener = FCGX_OpenSocket(argv[1], 1024);
-	if (listener < 0 || chmod(argv[1], 0666) != 0) {
-		perror(argv[1]);
-		return 1;
-	}
-	for (int64_t i = 0; i < processes; i++)
-		if (fork() == 0)
-			child(threads);
-	while (wait(NULL) > 0)
-		continue;
-	return 0;
+	return prefork(argv[1], processes, threads, serve);
 }

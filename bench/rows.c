@@ -19,6 +19,7 @@
 #include <libpq-fe.h>
 
 #include "chat/store.h"
+#include "db/writer_priv.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/id.h"
@@ -109,19 +110,6 @@ static const struct plan {
 } plans[] = { { "chat_sessions", sessions, false },
 	{ "chat_turns", turns, false }, { "chat_rollups", rollups, true } };
 #define PLANS (sizeof(plans) / sizeof(plans[0]))
-
-static const struct {
-	Oid element, array;
-} oids[] = {
-	[COL_UUID] = { 2950, 2951 },
-	[COL_TEXT] = { 25, 1009 },
-	[COL_JSONB] = { 3802, 3807 },
-	[COL_BOOL] = { 16, 1000 },
-	[COL_INT4] = { 23, 1007 },
-	[COL_INT8] = { 20, 1016 },
-	[COL_TIMESTAMPTZ] = { 1184, 1185 },
-	[COL_BYTEA] = { 17, 1001 },
-};
 
 static const char *conninfo;
 static int64_t batch_rows;
@@ -242,7 +230,7 @@ put_array(struct writer_side *w, struct buf *b, const struct column *c,
 	buf_clear(b);
 	put32(b, 1); /* dimensions */
 	put32(b, c->what == NOTHING || c->what == END);
-	put32(b, oids[type].element);
+	put32(b, element_oid(type));
 	put32(b, (uint32_t)n);
 	put32(b, 1); /* counted from */
 	for (int64_t i = 0; i < n; i++)
@@ -343,7 +331,7 @@ prepare(struct writer_side *w)
 		if (c > s->ncols)
 			stop(s->name, "its columns are no longer those here");
 		for (c = 0; c < s->ncols; c++)
-			types[c] = oids[s->col[c]].array;
+			types[c] = element_array_oid(s->col[c]);
 		r = PQprepare(w->pg, s->name, s->sql, s->ncols, types);
 		if (PQresultStatus(r) != PGRES_COMMAND_OK)
 			stop(s->name, PQresultErrorMessage(r));

@@ -5,10 +5,13 @@
 SET LOCAL ROLE sb_owner;
 
 -- The oldest partition of ${p_parent} that lies wholly before ${p_before}.  The
--- locks are asked for one after the other, each for no longer than the callers'
--- lock_timeout; everybody else waits behind them, hence so short.  Where rows
--- of another table refer to the partition, detaching looks for such rows: from
--- the small side, by index.  What maintain_partitions would make again stays.
+-- locks are asked for one after the other, each for no longer than
+-- lock_timeout; everybody else waits behind them, hence so short.  Those of a
+-- turn's constraints come in the order in which its writers take them: ALTER
+-- TABLE would begin with the turns, and meet a writer that has its session and
+-- waits for them.  Where rows of another table refer to the partition,
+-- detaching looks for such rows: from the small side, by index.  What
+-- maintain_partitions would make again stays.
 CREATE OR REPLACE FUNCTION gate.retain_partition(p_parent text, p_before timestamptz)
 RETURNS integer LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET lock_timeout = '300ms'
@@ -25,6 +28,10 @@ BEGIN
 	ORDER BY c.relname LIMIT 1;
 	IF part IS NULL THEN
 		RETURN 0;
+	END IF;
+	IF p_parent = 'turns' THEN
+		LOCK TABLE data.sessions IN SHARE ROW EXCLUSIVE MODE;
+		LOCK TABLE ONLY data.turns IN ACCESS EXCLUSIVE MODE;
 	END IF;
 	EXECUTE format('ALTER TABLE data.%I DETACH PARTITION data.%I', p_parent, part);
 	EXECUTE format('DROP TABLE data.%I', part);

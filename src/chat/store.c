@@ -185,11 +185,11 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .sql = SQL_KEY_FREE,
 	    .ncols = 3,
 	    .col = { U, Y, U } },
-	/* the last two: where its tools were called, its key's hash */
 	[WRITE_REVIVE] = { .name = "chat_revive",
 	    .sql = SQL_REVIVE,
 	    .ncols = 2,
 	    .col = { U, U } },
+	/* the last two: where its tools were called, its key's hash */
 	[WRITE_TURNS] = { .name = "chat_turns",
 	    .sql = MANY(SQL_TURNS),
 	    .one = ONE(SQL_TURNS),

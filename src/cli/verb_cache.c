@@ -81,8 +81,8 @@ round_say(struct cli *c, const struct round *r)
 		return out_done(c, v, "live in %d/%d workers, %d ms", r->live,
 		    r->workers, ms);
 	return out_done(c, v,
-	    "live in %d/%d workers; how long it took is no more known", r->live,
-	    r->workers);
+	    "live in %d/%d workers; how long it took is no longer known",
+	    r->live, r->workers);
 }
 
 int

@@ -26,7 +26,7 @@ days_of(const struct conf *c, enum store_retained table)
 	                               : c->retention_days_usage_rollups;
 }
 
-/* Nothing is left, for now. */
+/* Nothing is left until the next round. */
 static void
 round_ends(struct retain *r, int table)
 {

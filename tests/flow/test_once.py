@@ -7,29 +7,14 @@ import time
 import unittest
 import uuid
 
-from rig import Provider, Rig, wait_until
+import talk
+from rig import wait_until
 
 CHAT = "/accounts/acme-healthcare/chat/sales/human_health"
 
 
-class OnceTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.provider = Provider("0")
-        cls.rig = Rig("once", env=cls.provider.env(), params={
-            "heartbeat": "200ms", "threads": 256, "chat_workers": 3})
-        cls.rig.run("account", "set-limit", "acme-healthcare",
-                    "requests_per_hour", "unlimited")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.rig.close()
-        cls.provider.close()
-
-    def use(self, model):
-        self.rig.configure("sales/human_health", {
-            "model_override": model, "model_fallback": False})
-        self.provider.reset()
+class OnceTest(talk.TalkTest):
+    NAME = "once"
 
     def headers(self, key, **more):
         return dict(self.rig.auth(), **{"Idempotency-Key": key}, **more)

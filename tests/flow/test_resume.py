@@ -10,7 +10,8 @@ import time
 import unittest
 import uuid
 
-from rig import NOBODY, Provider, Rig, wait_until
+import talk
+from rig import NOBODY, wait_until
 
 # How many cuts of each kind; SB_LONG gives the full size.
 CUTS = 120 if os.environ.get("SB_LONG") else 16
@@ -20,24 +21,8 @@ def said(events):
     return "".join(e[2]["text"] for e in events if e[0] == "delta")
 
 
-class ResumeTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.provider = Provider("0")
-        cls.rig = Rig("resume", env=cls.provider.env(), params={
-            "heartbeat": "200ms", "threads": 256, "chat_workers": 3})
-        cls.rig.run("account", "set-limit", "acme-healthcare",
-                    "requests_per_hour", "unlimited")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.rig.close()
-        cls.provider.close()
-
-    def use(self, model):
-        self.rig.configure("sales/human_health", {
-            "model_override": model, "model_fallback": False})
-        self.provider.reset()
+class ResumeTest(talk.TalkTest):
+    NAME = "resume"
 
     def stored(self, turn, status=None):
         def look():

@@ -108,7 +108,9 @@ class RetentionTest(unittest.TestCase):
                 "data.uuid_floor(now() - interval '30 days')") == 0 and
                 self.count("data.sessions where session_key like 'old-%' and "
                            "last_activity_at < now() - interval '30 days'")
-                == 0, 60, "what is older than 30 days has gone")
+                # 1.7 s here; 45 s when detaching a month deadlocked with the
+                # writers and tried again.
+                == 0, 25, "what is older than 30 days has gone")
             took = time.monotonic() - began
             n = len(load.ok)
             wait_until(lambda: len(load.ok) > n + 20, 20, "turns go on")

@@ -36,13 +36,7 @@ begin(void **state)
 	(void)state;
 	memset(&t, 0, sizeof(t));
 	t.ctx = mem_root("test");
-	world.script = (struct script){ .says = { "Hello ", "there." } };
-	world.deps.session_idle_us = INT64_C(3600) * 1000000;
-	world.deps.turn_open_after_ms = 10000;
-	if (world.deps.db)
-		world_sql("TRUNCATE data.feedback, data.turns, data.turns_open,"
-			  " data.session_names, data.usage_rollups,"
-			  " data.idempotency_keys, data.sessions CASCADE");
+	world_clear();
 	return 0;
 }
 
@@ -51,22 +45,6 @@ end(void **state)
 {
 	(void)state;
 	mem_free(t.ctx);
-	return 0;
-}
-
-static int
-all_begin(void **state)
-{
-	(void)state;
-	world_begin();
-	return 0;
-}
-
-static int
-all_end(void **state)
-{
-	(void)state;
-	world_end();
 	return 0;
 }
 
@@ -410,5 +388,5 @@ main(void)
 		CASE(a_day_later_nobody_remembers),
 		CASE(widgets_are_told_apart),
 	};
-	return cmocka_run_group_tests(tests, all_begin, all_end);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

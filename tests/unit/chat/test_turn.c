@@ -39,18 +39,12 @@ begin(void **state)
 	(void)state;
 	memset(&t, 0, sizeof(t));
 	t.ctx = mem_root("test");
-	world.script = (struct script){ .says = { "Hello ", "there." },
-		.usage = { .input = 100,
-		    .cached = 40,
-		    .cache_write = 7,
-		    .output = 20,
-		    .reasoning = 5 } };
-	world.deps.session_idle_us = INT64_C(3600) * 1000000;
-	world.deps.turn_open_after_ms = 10000;
-	if (world.deps.db)
-		world_sql("TRUNCATE data.feedback, data.turns, data.turns_open,"
-			  " data.session_names, data.usage_rollups,"
-			  " data.sessions CASCADE");
+	world_clear();
+	world.script.usage = (struct llm_usage){ .input = 100,
+		.cached = 40,
+		.cache_write = 7,
+		.output = 20,
+		.reasoning = 5 };
 	return 0;
 }
 
@@ -59,22 +53,6 @@ end(void **state)
 {
 	(void)state;
 	mem_free(t.ctx);
-	return 0;
-}
-
-static int
-all_begin(void **state)
-{
-	(void)state;
-	world_begin();
-	return 0;
-}
-
-static int
-all_end(void **state)
-{
-	(void)state;
-	world_end();
 	return 0;
 }
 
@@ -670,5 +648,5 @@ main(void)
 		CASE(use_is_noted),
 		CASE(an_email_is_a_note),
 	};
-	return cmocka_run_group_tests(tests, all_begin, all_end);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

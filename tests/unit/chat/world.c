@@ -378,3 +378,31 @@ world_say(const void *ctx, const struct key *key, const char *path,
 	memset(e, 0, sizeof(*e));
 	return chat_turn_run(&world.deps, ask, &l->sink, ctx, t, e);
 }
+
+int
+world_setup(void **state)
+{
+	(void)state;
+	world_begin();
+	return 0;
+}
+
+int
+world_teardown(void **state)
+{
+	(void)state;
+	world_end();
+	return 0;
+}
+
+void
+world_clear(void)
+{
+	world.script = (struct script){ .says = { "Hello ", "there." } };
+	world.deps.session_idle_us = INT64_C(3600) * 1000000;
+	world.deps.turn_open_after_ms = 10000;
+	if (world.deps.db)
+		world_sql("TRUNCATE data.feedback, data.turns, data.turns_open,"
+			  " data.session_names, data.usage_rollups,"
+			  " data.idempotency_keys, data.sessions CASCADE");
+}

@@ -34,6 +34,12 @@ extern struct world world;
 /* False: no cluster, skip. */
 bool world_begin(void);
 void world_end(void);
+/* The same, as a group's set-up and teardown. */
+int world_setup(void **state);
+int world_teardown(void **state);
+/* Nothing has been said yet: rows and settings as at the beginning, the model
+ * says "Hello there.". */
+void world_clear(void);
 /* The first value of a query, as superuser; good until the next call. */
 const char *world_sql(const char *sql);
 const struct account *world_account(const char *slug); /* to be unref'd */
