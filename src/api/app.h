@@ -13,12 +13,15 @@
 struct accounts;
 struct keys;
 struct templates;
+struct tokens;
 
 struct app {
 	int face; /* which rows this pool serves */
 	struct chat_deps chat;
 	struct accounts *accounts;
 	struct keys *keys;
+	struct tokens *tokens;
+	int64_t access_s, refresh_s; /* lives of tokens, seconds */
 	struct db_pool *db;
 	const struct templates *templates;
 	size_t body_max_chat, body_max_admin, message_max;

@@ -10,6 +10,7 @@
 #include "account/account.h"
 #include "api/app.h"
 #include "auth/key.h"
+#include "auth/token.h"
 #include "http/request.h"
 #include "util/clock.h"
 #include "util/str.h"
@@ -18,9 +19,8 @@
 
 #define LOOKUP_WAIT (3 * CLOCK_S)
 
-/* The token of "Authorization: Bearer ...", or NULL. */
-static const char *
-bearer(const struct http_req *req)
+const char *
+guard_bearer(const struct http_req *req)
 {
 	const char *value = http_header(req, "authorization");
 
@@ -51,29 +51,53 @@ check_origin(const struct http_req *req, struct caller *out, struct err *e)
 }
 
 static int
-find_key(struct app *app, const struct http_req *req, struct caller *out,
-    struct err *e)
+find_key(struct app *app, const struct http_req *req, struct token *user,
+    struct caller *out, struct err *e)
 {
 	int64_t deadline = req->started + LOOKUP_WAIT;
 	const char *widget = http_header(req, "x-widget-key");
-	const char *token = bearer(req);
+	const char *token = guard_bearer(req);
 
+	if (token && token_form(token)) {
+		if (token_check(app->tokens, token, deadline, user, e) < 0)
+			return -1;
+		out->sign_in = user->sign_in;
+		return keys_find_user(
+		    app->keys, user, NULL, deadline, &out->key, e);
+	}
 	if (token)
 		return keys_find(
 		    app->keys, KEY_API, token, deadline, &out->key, e);
 	if (!widget)
 		return err_set(e, ERR_UNKNOWN,
-		    "show an API key as Authorization: Bearer, or a widget "
-		    "key as X-Widget-Key");
+		    "show an API key or an access token as Authorization: "
+		    "Bearer, or a widget key as X-Widget-Key");
 	if (keys_find(app->keys, KEY_WIDGET, widget, deadline, &out->key, e) <
 	    0)
 		return -1;
 	return check_origin(req, out, e);
 }
 
+/* A person has a role in each account, or none; a key belongs to one. */
+static int
+enter(struct app *app, const struct http_req *req, const struct token *user,
+    struct caller *out, struct err *e)
+{
+	const struct key *here;
+
+	if (out->key->kind != KEY_USER)
+		return 0;
+	if (keys_find_user(app->keys, user, &out->account->id,
+		req->started + LOOKUP_WAIT, &here, e) < 0)
+		return -1;
+	key_unref(out->key);
+	out->key = here;
+	return here->role == ROLE_NONE ? -1 : 0;
+}
+
 static int
 find_account(struct app *app, const struct http_req *req, const char *slug,
-    struct caller *out, struct err *e)
+    const struct token *user, struct caller *out, struct err *e)
 {
 	static const char absent[] = "there is nothing here for this caller";
 
@@ -84,10 +108,12 @@ find_account(struct app *app, const struct http_req *req, const char *slug,
 		return e->code == ERR_NOT_FOUND
 		           ? err_set(e, ERR_NOT_FOUND, absent)
 		           : -1;
-	if (!out->account->active ||
-	    !id_eq(&out->account->id, &out->key->account_id))
-		return err_set(e, ERR_NOT_FOUND, absent);
-	return 0;
+	if (!out->account->active || enter(app, req, user, out, e) < 0)
+		return e->code == ERR_NONE ? err_set(e, ERR_NOT_FOUND, absent)
+		                           : -1;
+	return id_eq(&out->account->id, &out->key->account_id)
+	           ? 0
+	           : err_set(e, ERR_NOT_FOUND, absent);
 }
 
 static int
@@ -95,10 +121,11 @@ check(struct app *app, struct http_req *req, const struct route *route,
     struct caller *out, struct err *e)
 {
 	const char *slug = http_var(req, "slug");
+	struct token user;
 
-	if (find_key(app, req, out, e) < 0)
+	if (find_key(app, req, &user, out, e) < 0)
 		return -1;
-	if (slug && find_account(app, req, slug, out, e) < 0)
+	if (slug && find_account(app, req, slug, &user, out, e) < 0)
 		return -1;
 	if (!perm_allowed(out->key->role, route->perm))
 		return err_set(e, ERR_DENIED, "the role %s may not do this",

@@ -4,6 +4,7 @@
 
 #include "api/routes.h"
 #include "util/err.h"
+#include "util/id.h"
 
 struct account;
 struct key;
@@ -13,6 +14,7 @@ struct caller {
 	const struct key *key;         /* NULL for PERM_PUBLIC */
 	const struct account *account; /* of the path's {slug}; else NULL */
 	const char *origin;            /* allowed Origin, or NULL */
+	struct uuid sign_in;           /* of a KEY_USER's token */
 };
 
 /*
@@ -28,5 +30,8 @@ struct caller {
 int guard_check(struct app *, struct http_req *, const struct route *,
     struct caller *out, struct err *e);
 void guard_done(struct caller *);
+
+/* The token of "Authorization: Bearer ...", or NULL. */
+const char *guard_bearer(const struct http_req *);
 
 #endif

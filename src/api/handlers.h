@@ -29,6 +29,15 @@ API_HANDLER(api_turn_stop); /* sessions.c: DELETE of the same */
 API_HANDLER(api_messages);  /* sessions.c: GET .../sessions/{}/messages */
 API_HANDLER(api_feedback);  /* sessions.c: POST .../messages/{id}/feedback */
 
+API_HANDLER(api_auth_login); /* auth.c */
+API_HANDLER(api_auth_refresh);
+API_HANDLER(api_auth_logout);
+API_HANDLER(api_me);
+API_HANDLER(api_me_sign_ins);
+API_HANDLER(api_me_sign_ins_end);
+API_HANDLER(api_me_sign_in_end);
+API_HANDLER(api_me_password);
+
 API_HANDLER(api_healthz); /* ops.c */
 API_HANDLER(api_readyz);
 API_HANDLER(api_metrics);

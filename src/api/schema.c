@@ -26,6 +26,84 @@ const struct schema schemas[] = {
     "stream": {"type": ["boolean", "null"], "description": "true: answer with events, as the stream route does."}
   }
 }) },
+{ "login", J({
+  "type": "object",
+  "required": ["email", "password"],
+  "additionalProperties": false,
+  "properties": {
+    "email": {"type": "string", "minLength": 3, "maxLength": 254},
+    "password": {"type": "string", "minLength": 1, "maxLength": 1024},
+    "totp": {"type": ["string", "null"], "minLength": 1, "maxLength": 64, "description": "The code of a second factor, where there is one."}
+  }
+}) },
+{ "refresh", J({
+  "type": "object",
+  "required": ["refresh_token"],
+  "additionalProperties": false,
+  "properties": {
+    "refresh_token": {"type": "string", "minLength": 1, "maxLength": 128}
+  }
+}) },
+{ "tokens", J({
+  "type": "object",
+  "required": ["access_token", "refresh_token", "token_type", "expires_in"],
+  "properties": {
+    "access_token": {"type": "string", "description": "Shown as Authorization: Bearer."},
+    "refresh_token": {"type": "string", "description": "Good once, for the next tokens."},
+    "token_type": {"const": "Bearer"},
+    "expires_in": {"type": "integer", "minimum": 1, "description": "Seconds that the access token is good for."}
+  }
+}) },
+{ "password_change", J({
+  "type": "object",
+  "required": ["old_password", "new_password"],
+  "additionalProperties": false,
+  "properties": {
+    "old_password": {"type": "string", "minLength": 1, "maxLength": 1024},
+    "new_password": {"type": "string", "minLength": 15, "maxLength": 1024}
+  }
+}) },
+{ "person", J({
+  "type": "object",
+  "required": ["id", "email", "display_name", "is_platform_admin", "memberships", "created_at", "last_sign_in_at"],
+  "properties": {
+    "id": {"type": "string", "format": "uuid"},
+    "email": {"type": "string"},
+    "display_name": {"type": "string"},
+    "is_platform_admin": {"type": "boolean"},
+    "memberships": {"type": "array", "items": {
+      "type": "object",
+      "required": ["account", "name", "role"],
+      "properties": {
+        "account": {"type": "string"},
+        "name": {"type": "string"},
+        "role": {"type": "string"}
+      }
+    }},
+    "created_at": {"type": "string", "format": "date-time"},
+    "last_sign_in_at": {"type": ["string", "null"], "format": "date-time"}
+  }
+}) },
+{ "sign_in_page", J({
+  "type": "object",
+  "required": ["data", "next"],
+  "properties": {
+    "data": {"type": "array", "items": {
+      "type": "object",
+      "required": ["id", "address", "user_agent", "created_at", "last_used_at", "expires_at", "current"],
+      "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "address": {"type": "string"},
+        "user_agent": {"type": "string"},
+        "created_at": {"type": "string", "format": "date-time"},
+        "last_used_at": {"type": "string", "format": "date-time"},
+        "expires_at": {"type": "string", "format": "date-time"},
+        "current": {"type": "boolean", "description": "The one that this access token belongs to."}
+      }
+    }},
+    "next": {"type": ["string", "null"]}
+  }
+}) },
 { "agent", J({
   "type": "object",
   "required": ["type", "name", "display_name"],

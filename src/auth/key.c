@@ -10,11 +10,14 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "account/proof.h"
 #include "account/tiers.h"
 #include "auth/store.h"
+#include "auth/token.h"
 #include "cache/row.h"
 #include "crypto/hash.h"
 #include "shm/epoch.h"
+#include "shm/person.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -46,6 +49,9 @@ struct counted {
 struct wanted {
 	enum key_kind kind;
 	unsigned char hash[HASH_SIZE];
+	const struct token *token;  /* KEY_USER */
+	const struct uuid *account; /* KEY_USER: NULL none */
+	char user_text[UUID_TEXT], account_text[UUID_TEXT], version_text[24];
 };
 
 static int
@@ -76,7 +82,9 @@ value_fresh(const void *value)
 {
 	const struct key *k = value;
 
-	return epoch_current(k->account_slot, k->epoch);
+	return epoch_current(k->account_slot, k->epoch) &&
+	       (k->kind != KEY_USER ||
+		   person_current(k->user_slot, k->version));
 }
 
 static uint32_t
@@ -85,24 +93,38 @@ value_slot(const void *value)
 	return ((const struct key *)value)->account_slot;
 }
 
-/* The columns of the two statements of auth/store.c.  A row that no key may be
+static bool
+role_of(enum key_kind kind, const struct row *r, enum role *role)
+{
+	if (kind == KEY_USER && row_null(r, 3)) {
+		*role = ROLE_NONE;
+		return true;
+	}
+	return role_parse(row_text(r, 3), role) == 0 &&
+	       (kind != KEY_API || role_for_key(*role));
+}
+
+/* The columns of the statements of auth/store.c.  A row that no key may be
  * made of is no key. */
 static int
 value_make(void *arg, const struct row *r, void **ret, struct err *e)
 {
-	enum key_kind kind = ((const struct wanted *)arg)->kind;
+	const struct wanted *w = arg;
 	struct counted *c = mem_new(NULL, struct counted);
 	struct key *k = &c->k;
 
 	atomic_init(&c->refs, 1);
-	k->kind = kind;
+	k->kind = w->kind;
 	if (row_uuid(r, 0, &k->id) != 0 ||
-	    row_uuid(r, 1, &k->account_id) != 0 ||
-	    role_parse(row_text(r, 3), &k->role) != 0 ||
-	    (kind == KEY_API && !role_for_key(k->role)) ||
+	    (row_uuid(r, 1, &k->account_id) != 0 && w->kind != KEY_USER) ||
+	    !role_of(w->kind, r, &k->role) ||
 	    (!row_null(r, 5) && row_uuid(r, 5, &k->agent_id) != 0)) {
 		mem_free(c);
 		return unknown(e);
+	}
+	if (w->kind == KEY_USER) {
+		k->user_slot = w->token->slot;
+		k->version = w->token->version;
 	}
 	k->account_slot = (uint32_t)row_int(r, 2);
 	k->expires_us = row_int(r, 4);
@@ -113,13 +135,27 @@ value_make(void *arg, const struct row *r, void **ret, struct err *e)
 }
 
 static void
+ask_user(struct wanted *w, struct db_call *call)
+{
+	call->stmt = &auth_store_person;
+	call->param[0] = w->user_text;
+	call->param[1] = w->version_text;
+	call->param[2] = w->account != NULL ? w->account_text : NULL;
+	call->nparams = 3;
+}
+
+static void
 ask(void *arg, const char *name, struct db_call *call,
     const struct uuid **account)
 {
-	const struct wanted *w = arg;
+	struct wanted *w = arg;
 
 	(void)name;
 	(void)account;
+	if (w->kind == KEY_USER) {
+		ask_user(w, call);
+		return;
+	}
 	call->stmt =
 	    w->kind == KEY_API ? &auth_store_api_key : &auth_store_widget_key;
 	call->param[0] = (const char *)w->hash;
@@ -208,6 +244,37 @@ keys_find(struct keys *ks, enum key_kind kind, const char *secret,
 		return unknown(e);
 	}
 	*ret = k;
+	return 0;
+}
+
+/*
+ * The version is a part of the name, so what was cached for an older token
+ * never answers for a newer one, nor the other way round.  While nobody hears
+ * of changes it is good for a second: the database is asked again, unless that
+ * does not answer.
+ */
+int
+keys_find_user(struct keys *ks, const struct token *t,
+    const struct uuid *account, int64_t deadline, const struct key **ret,
+    struct err *e)
+{
+	static const struct uuid none;
+	struct wanted w = { .kind = KEY_USER, .token = t, .account = account };
+	int64_t now = clock_mono(), second = 0;
+	char name[2 * UUID_TEXT + 48];
+	void *value;
+
+	id_format(&t->user, w.user_text);
+	id_format(account != NULL ? account : &none, w.account_text);
+	snprintf(w.version_text, sizeof(w.version_text), "%llu",
+	    (unsigned long long)t->version);
+	if (epoch_known(0) < now - PROOF_NS && !epoch_away())
+		second = now / CLOCK_S;
+	snprintf(name, sizeof(name), "u:%s:%s:%s:%lld", w.user_text,
+	    w.version_text, w.account_text, (long long)second);
+	if (tier_get(ks->tier, name, NULL, &w, deadline, &value, e) != 0)
+		return -1;
+	*ret = &((struct counted *)value)->k;
 	return 0;
 }
 

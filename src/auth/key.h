@@ -2,7 +2,8 @@
  * Keys that machines show: API keys (secret, 256 random bits, "sb_live_...")
  * and widget keys (public, "sb_pub_...", bound to origins and, when wanted, to
  * one agent instance).  Stored as SHA-256; looked up through a per-process
- * LRU.
+ * LRU.  To what comes after, a person with an access token is a key too: of a
+ * kind of its own, with her role in the account.
  */
 #ifndef AUTH_KEY_H
 #define AUTH_KEY_H
@@ -16,17 +17,22 @@
 
 struct keys;
 struct tiers;
+struct token;
 struct lru_stats;
 
-enum key_kind { KEY_API, KEY_WIDGET };
+enum key_kind { KEY_API, KEY_WIDGET, KEY_USER };
 
 struct key {
 	enum key_kind kind;
-	struct uuid id;
-	struct uuid account_id;
+	struct uuid id;         /* the key's; KEY_USER: the person's */
+	struct uuid account_id; /* KEY_USER: nil outside any account */
 	uint32_t account_slot;
 	uint64_t epoch;
-	enum role role;       /* KEY_API; ROLE_VISITOR for a widget key */
+	/* ROLE_VISITOR for a widget key; ROLE_NONE for a person who is no
+	 * member of the account */
+	enum role role;
+	uint32_t user_slot;   /* KEY_USER */
+	uint64_t version;     /* KEY_USER: of her tokens */
 	int64_t expires_us;   /* 0 never */
 	struct uuid agent_id; /* KEY_WIDGET: the one agent; nil: any */
 	char **origins;       /* KEY_WIDGET */
@@ -46,6 +52,14 @@ void keys_free(struct keys *);
  */
 int keys_find(struct keys *, enum key_kind, const char *secret,
     int64_t deadline, const struct key **ret, struct err *e);
+/*
+ * The same for the person of a good access token, in ${account} or (NULL)
+ * outside any: then her role is platform_admin or viewer.  ERR_UNKNOWN when
+ * her tokens have ended.
+ */
+int keys_find_user(struct keys *, const struct token *,
+    const struct uuid *account, int64_t deadline, const struct key **ret,
+    struct err *e);
 void key_unref(const struct key *);
 /* To the metrics; one thread, now and then. */
 void keys_tell(struct keys *);

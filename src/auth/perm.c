@@ -30,6 +30,9 @@ static const struct {
 	unsigned roles;
 } perms[PERM_COUNT] = {
 	[PERM_PUBLIC] = { "public", "what anybody sees", EVERYBODY },
+	[PERM_SELF] = { "self", "see and change what is one's own",
+	    MANAGERS | BIT(ROLE_VIEWER) | BIT(ROLE_SUPPORT) |
+		BIT(ROLE_ANALYST) },
 	[PERM_CHAT] = { "chat.talk", "talk to an agent",
 	    MANAGERS | BIT(ROLE_VISITOR) | BIT(ROLE_SUPPORT) },
 	[PERM_TURN_READ] = { "turn.read", "read a turn or a session's messages",

@@ -22,6 +22,7 @@ enum role {
 enum perm {
 	PERM_UNSET,
 	PERM_PUBLIC,    /* anybody, also unknown */
+	PERM_SELF,      /* somebody who has signed in, about herself */
 	PERM_CHAT,      /* talk to an agent */
 	PERM_TURN_READ, /* read a turn or a session's messages */
 	PERM_TURN_STOP,

@@ -1,4 +1,4 @@
-/* The auth domain's SQL.  Both kinds of key give the same columns. */
+/* The auth domain's SQL.  All kinds of key give the same columns. */
 #include "auth/store.h"
 
 #include "util/banned.h"
@@ -10,3 +10,64 @@ const struct db_stmt auth_store_api_key = { "auth_api_key",
 const struct db_stmt auth_store_widget_key = { "auth_widget_key",
 	"SELECT id, account_id, account_slot, 'visitor', 0, agent_instance_id, "
 	"origins, config_epoch FROM gate.widget_key_find($1::bytea)" };
+
+const struct db_stmt auth_store_person = { "auth_person",
+	"SELECT id, $3::uuid, account_slot, CASE WHEN is_platform_admin THEN"
+	" 'platform_admin' WHEN $3 IS NULL THEN 'viewer' ELSE role END, 0,"
+	" NULL, NULL, config_epoch"
+	" FROM gate.person($1::uuid, $2::bigint, $3::uuid)" };
+
+const struct db_stmt auth_store_signing_keys = { "auth_signing_keys",
+	"SELECT k.kid, coalesce((extract(epoch FROM k.retired_at) * 1000000)"
+	"::int8, 0), p.installation_id FROM signing_keys k CROSS JOIN platform "
+	"p"
+	" WHERE k.retired_at IS NULL OR k.retired_at > now()"
+	" ORDER BY k.retired_at DESC NULLS FIRST, k.created_at DESC LIMIT 16" };
+
+const struct db_stmt auth_store_signing_key_retire = {
+	"auth_signing_key_retire",
+	"UPDATE signing_keys SET retired_at = least(retired_at,"
+	" now() + make_interval(secs => $1::int))"
+};
+
+const struct db_stmt auth_store_signing_key_add = { "auth_signing_key_add",
+	"INSERT INTO signing_keys (kid) VALUES ($1)" };
+
+const struct db_stmt auth_store_person_versions = { "auth_person_versions",
+	"SELECT slot, token_version FROM gate.person_versions()" };
+
+const struct db_stmt auth_store_person_by_email = { "auth_person_by_email",
+	"SELECT id, slot, token_version, password_hash"
+	" FROM gate.person_by_email($1)" };
+
+const struct db_stmt auth_store_person_password = { "auth_person_password",
+	"SELECT gate.person_password($1)" };
+
+const struct db_stmt auth_store_person_set_password = {
+	"auth_person_set_password",
+	"SELECT 1 WHERE gate.person_set_password($1, $2, $3)"
+};
+
+#define UTC(x)                                                                 \
+	"to_char(" x " AT TIME ZONE 'UTC', "                                   \
+	"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+const struct db_stmt auth_store_person_show = { "auth_person_show",
+	"SELECT email, display_name, is_platform_admin, memberships, " UTC(
+	    "created_at") ", " UTC("last_sign_in_at") " FROM "
+						      "gate.person_show($1)" };
+
+const struct db_stmt auth_store_sign_in_begin = { "auth_sign_in_begin",
+	"SELECT gate.sign_in_begin($1, $2, $3, $4::bytea, $5, $6, $7)" };
+
+const struct db_stmt auth_store_sign_in_refresh = { "auth_sign_in_refresh",
+	"SELECT user_id, slot, token_version, sign_in_id, reused"
+	" FROM gate.sign_in_refresh($1::bytea, $2::bytea, $3)" };
+
+const struct db_stmt auth_store_sign_in_end = { "auth_sign_in_end",
+	"SELECT gate.sign_in_end($1, $2, $3::bytea, $4)" };
+
+const struct db_stmt auth_store_sign_ins = { "auth_sign_ins",
+	"SELECT id, address, user_agent, " UTC("created_at") ", " UTC(
+	    "last_used_at") ", " UTC("expires_at") " FROM gate.sign_ins($1, "
+						   "$2, $3)" };

@@ -7,5 +7,19 @@
 /* One binary parameter, the hash.  id, account_id, account_slot, role,
  * expires_us, agent_instance_id, origins, config_epoch. */
 extern const struct db_stmt auth_store_api_key, auth_store_widget_key;
+/* The same columns for a person: user id, token version, account or null. */
+extern const struct db_stmt auth_store_person;
+/* kid, end in microseconds since 1970 (0 none), the installation's id; the
+ * one that signs first. */
+extern const struct db_stmt auth_store_signing_keys;
+extern const struct db_stmt auth_store_signing_key_retire,
+    auth_store_signing_key_add;
+/* Of signing in (sql/gate/80_identity.sql). */
+extern const struct db_stmt auth_store_person_by_email,
+    auth_store_person_password, auth_store_person_set_password,
+    auth_store_person_show, auth_store_sign_in_begin,
+    auth_store_sign_in_refresh, auth_store_sign_in_end, auth_store_sign_ins;
+/* slot, token_version of all who have one above 1 */
+extern const struct db_stmt auth_store_person_versions;
 
 #endif

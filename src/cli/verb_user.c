@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "auth/perm.h"
+#include "auth/sign_in.h"
 #include "cli/cli.h"
 #include "cli/issue.h"
 #include "cli/out.h"
@@ -10,9 +11,12 @@
 #include "cli/store.h"
 #include "cli/verbs.h"
 #include "crypto/hash.h"
+#include "util/clock.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
+
+#define CLI_WAIT() (clock_mono() + 10 * CLOCK_S)
 
 static const struct out_col list_cols[] = { { "email", "EMAIL" },
 	{ "display_name", "NAME" }, { "is_active", "ACTIVE" },
@@ -147,6 +151,38 @@ int
 verb_user_deactivate(struct cli *c, struct err *e)
 {
 	return set_active(c, false, e);
+}
+
+int
+verb_user_sign_out(struct cli *c, struct err *e)
+{
+	struct db_pool *db;
+	struct uuid id;
+	int64_t n;
+
+	if (cli_db(c, &db, e) != 0 ||
+	    store_user_find(db, c->word[0], NULL, &id, NULL, e) != 0 ||
+	    sign_in_end(
+		db, &id, NULL, "ended by the operator", CLI_WAIT(), &n, e) != 0)
+		return -1;
+	return out_done(c,
+	    json_pack("{s:s, s:I}", "email", c->word[0], "sign_ins_ended",
+		(json_int_t)n),
+	    "User %s is signed out everywhere (%lld sign-ins).", c->word[0],
+	    (long long)n);
+}
+
+int
+verb_token_rotate(struct cli *c, struct err *e)
+{
+	struct db_pool *db;
+	char kid[SIGNING_KID];
+
+	if (cli_db(c, &db, e) != 0 ||
+	    tokens_rotate(db, cli_flag(c, "now"), CLI_WAIT(), kid, e) != 0)
+		return -1;
+	return out_done(c, json_pack("{s:s}", "kid", kid),
+	    "Access tokens are signed with key %s from now on.", kid);
 }
 
 /* The user and the account that the first two words name. */

@@ -114,6 +114,14 @@ static const struct opt password_opts[] = {
 	{ 0 },
 };
 
+static const struct opt token_rotate_opts[] = {
+	{ "now", NULL,
+	    "refuse tokens of earlier keys at once; their holders get new ones "
+	    "by their refresh tokens",
+	    0 },
+	{ 0 },
+};
+
 static const struct opt user_list_opts[] = {
 	{ "account", "SLUG", "only members of this account", 0 },
 	{ 0 },
@@ -274,11 +282,19 @@ const struct verb verbs[] = {
 	    NULL, false, verb_user_activate },
 	{ "user deactivate", "EMAIL", 1, 1, "keep a user from signing in", NULL,
 	    NULL, false, verb_user_deactivate },
+	{ "user sign-out", "EMAIL", 1, 1,
+	    "end a user's sign-ins and tokens everywhere", NULL, NULL, false,
+	    verb_user_sign_out },
 	{ "user grant", "EMAIL SLUG ROLE", 3, 3,
 	    "make a user a member of an account, or change the role", NULL,
 	    NULL, false, verb_user_grant },
 	{ "user revoke", "EMAIL SLUG", 2, 2, "end a membership", NULL, NULL,
 	    false, verb_user_revoke },
+	{ "token rotate", "", 0, 0,
+	    "sign access tokens with a new key from now on",
+	    "Tokens of the key before stay good for as long as they live, so "
+	    "nobody is signed out.",
+	    token_rotate_opts, false, verb_token_rotate },
 	{ "config show", "[" SLUG_AGENT "]", 0, 2,
 	    "show the server's parameters, or an agent's merged configuration",
 	    "For an agent: what its template and its own configuration make "

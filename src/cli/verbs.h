@@ -50,6 +50,8 @@ int verb_user_list(struct cli *, struct err *);
 int verb_user_set_password(struct cli *, struct err *);
 int verb_user_activate(struct cli *, struct err *);
 int verb_user_deactivate(struct cli *, struct err *);
+int verb_user_sign_out(struct cli *, struct err *);
+int verb_token_rotate(struct cli *, struct err *);
 int verb_user_grant(struct cli *, struct err *);
 int verb_user_revoke(struct cli *, struct err *);
 int verb_config_show(struct cli *, struct err *);

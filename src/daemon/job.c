@@ -47,6 +47,7 @@ static const struct {
 	[JOB_LOST_TURNS] = { JOB_LOST_TURNS, 15 * CLOCK_S },
 	[JOB_BATCHES] = { JOB_BATCHES, 3600 * CLOCK_S },
 	[JOB_KEYS] = { JOB_KEYS, 600 * CLOCK_S },
+	[JOB_SIGN_INS] = { JOB_SIGN_INS, 3600 * CLOCK_S },
 };
 
 struct jobs {

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "account/proof.h"
+#include "auth/token.h"
 #include "conf/conf.h"
 #include "daemon/journals.h"
 #include "daemon/parts.h"
@@ -25,6 +26,7 @@
 #include "db/listen.h"
 #include "shm/change.h"
 #include "shm/epoch.h"
+#include "shm/person.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -64,14 +66,14 @@ numbers(const char *s, unsigned long long n[3])
 }
 
 /* "SLOT EPOCH [MICROSECONDS]" of a configuration, "kSLOT EPOCH" of what an
- * account knows. */
+ * account knows, "uSLOT VERSION" of a person's tokens. */
 static void
 changed(void *arg, const char *payload)
 {
-	bool knowledge = payload[0] == 'k';
+	bool knowledge = payload[0] == 'k', person = payload[0] == 'u';
 	unsigned long long n[3] = { 0 };
 	struct listener *l = arg;
-	int count = numbers(payload + (knowledge ? 1 : 0), n);
+	int count = numbers(payload + (knowledge || person ? 1 : 0), n);
 
 	if (count < 2 || n[0] >= epoch_max_slots()) {
 		log_event(
@@ -81,6 +83,10 @@ changed(void *arg, const char *payload)
 	}
 	if (knowledge) {
 		epoch_knowledge_raise((uint32_t)n[0], n[1]);
+		return;
+	}
+	if (person) {
+		person_raise((uint32_t)n[0], n[1]);
 		return;
 	}
 	epoch_raise((uint32_t)n[0], n[1]);
@@ -123,7 +129,9 @@ listen_once(struct listener *l, struct db_listen *dl, struct err *e)
 		l->known = false;
 	if (!l->known) {
 		if (proof_read_all(l->parts->db, clock_mono() + READ_NS, e) !=
-		    0)
+			0 ||
+		    person_read_all(l->parts->db, clock_mono() + READ_NS, e) !=
+			0)
 			return -1;
 		l->known = true;
 	}

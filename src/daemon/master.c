@@ -32,6 +32,7 @@
 #include "db/journal.h"
 #include "shm/change.h"
 #include "shm/epoch.h"
+#include "shm/person.h"
 #include "shm/procs.h"
 #include "shm/shm.h"
 #include "shm/unstored.h"
@@ -318,6 +319,7 @@ memory_map(const struct conf *c)
 {
 	procs_map();
 	epoch_map((uint32_t)c->max_slots);
+	person_map((uint32_t)c->max_slots);
 	change_map();
 	quota_map((uint32_t)c->max_slots);
 	live_map(PROCS_MAX, LIVE_PLACES);

@@ -15,6 +15,7 @@
 #include "auth/key.h"
 #include "auth/probe.h"
 #include "auth/session_key.h"
+#include "auth/token.h"
 #include "cache/cold.h"
 #include "chat/event_log.h"
 #include "chat/live.h"
@@ -217,6 +218,8 @@ build_app(struct parts *p)
 	p->app.templates = p->templates;
 	p->app.accounts = accounts_new(&p->tiers, n);
 	p->app.keys = keys_new(&p->tiers, n);
+	p->app.access_s = c->access_token_life / 1000;
+	p->app.refresh_s = c->refresh_token_life / 1000;
 	p->app.body_max_chat = (size_t)c->body_max_chat;
 	p->app.body_max_admin = (size_t)c->body_max_admin;
 	p->app.message_max = (size_t)c->message_max;
@@ -273,6 +276,10 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 		db_pool_replica(
 		    p->db, &o, (int)process->conf->database_replica_lag);
 	}
+	if (process->kind != PROC_LISTENER &&
+	    tokens_new(
+		p->db, process->conf->master_key_file, &p->app.tokens, e) != 0)
+		return -1;
 	build_tiers(p);
 	build_app(p);
 	if (process->kind == PROC_CHAT)
@@ -405,6 +412,9 @@ parts_open(struct parts *p, struct err *e)
 
 	if (migrate_check(c->database_url, p->role, e) != 0)
 		return -1;
+	if (p->app.tokens != NULL &&
+	    tokens_read(p->app.tokens, deadline, e) != 0)
+		return -1;
 	if (p->process->kind == PROC_CHAT &&
 	    (store_prices(p->db, deadline, e) != 0 || open_limits(p, e) != 0))
 		return -1;
@@ -425,8 +435,20 @@ flush_used(struct parts *p)
 		log_event(LOG_WARN, "last_used_lost", "error", e.text, NULL);
 }
 
+/* What belongs to the platform: prices, and the keys that sign tokens. */
+static int
+read_platform(struct parts *p, struct err *e)
+{
+	int64_t deadline = clock_mono() + 2 * CLOCK_S;
+
+	if (tokens_read(p->app.tokens, deadline, e) != 0)
+		return -1;
+	return p->process->kind == PROC_CHAT ? store_prices(p->db, deadline, e)
+	                                     : 0;
+}
+
 static void
-refresh_prices(struct parts *p)
+refresh_platform(struct parts *p)
 {
 	struct err e = { 0 };
 	uint64_t platform;
@@ -437,8 +459,8 @@ refresh_prices(struct parts *p)
 	platform = epoch_get(0);
 	if (platform == p->platform)
 		return;
-	if (store_prices(p->db, clock_mono() + 2 * CLOCK_S, &e) != 0) {
-		log_event(LOG_WARN, "prices_not_read", "error", e.text, NULL);
+	if (read_platform(p, &e) != 0) {
+		log_event(LOG_WARN, "platform_not_read", "error", e.text, NULL);
 		return;
 	}
 	p->platform = platform;
@@ -460,9 +482,10 @@ void
 parts_refresh(struct parts *p)
 {
 	db_replica_look(p->db);
+	if (p->app.tokens != NULL)
+		refresh_platform(p);
 	if (p->process->kind != PROC_CHAT)
 		return;
-	refresh_prices(p);
 	preload(p);
 	flush_used(p);
 	event_log_tidy(p->turns_dir);
@@ -517,6 +540,7 @@ parts_free(struct parts *p, int64_t deadline)
 		net_free(p->net);
 	if (p->app.keys != NULL)
 		keys_free(p->app.keys);
+	tokens_free(p->app.tokens);
 	if (p->app.accounts != NULL)
 		accounts_free(p->app.accounts);
 	warm_close(p->tiers.warm);

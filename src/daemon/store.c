@@ -38,6 +38,8 @@ static const struct {
 	    { "daemon_batches", "SELECT gate.trim_writer_batches()" } },
 	[JOB_KEYS] = { "idempotency_keys",
 	    { "daemon_keys", "SELECT gate.trim_idempotency_keys()" } },
+	[JOB_SIGN_INS] = { "sign_ins",
+	    { "daemon_sign_ins", "SELECT gate.forget_sign_ins()" } },
 };
 
 int

@@ -28,6 +28,7 @@ enum store_job {
 	JOB_LOST_TURNS, /* turns of workers nobody hears of have failed */
 	JOB_BATCHES,    /* forget old batch ids of the writers */
 	JOB_KEYS,       /* and idempotency keys of yesterday */
+	JOB_SIGN_INS,   /* and sign-ins that ended a month ago */
 	JOB_COUNT
 };
 const char *store_job_name(enum store_job);

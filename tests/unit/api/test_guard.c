@@ -11,12 +11,13 @@
 #include "api/app.h"
 #include "api/guard.h"
 #include "auth/key.h"
+#include "auth/token.h"
 #include "http/request.h"
 
 #include "util/banned.h"
 
 static struct account acme, globex, asleep;
-static struct key owner, viewer, widget;
+static struct key owner, viewer, widget, person;
 static int key_refs, account_refs;
 static bool database_away;
 
@@ -41,6 +42,45 @@ keys_find(struct keys *k, enum key_kind kind, const char *secret,
 			return 0;
 		}
 	return err_set(e, ERR_UNKNOWN, "not known");
+}
+
+bool
+token_form(const char *text)
+{
+	return strchr(text, '.') != NULL;
+}
+
+int
+token_check(struct tokens *ts, const char *text, int64_t deadline,
+    struct token *out, struct err *e)
+{
+	(void)ts, (void)deadline;
+	if (strcmp(text, "a.good.token") != 0)
+		return err_set(e, ERR_UNKNOWN, "not known");
+	*out = (struct token){ .slot = 7, .version = 1 };
+	out->sign_in.b[0] = 9;
+	return 0;
+}
+
+/* She is a viewer of acme, and nothing of globex. */
+int
+keys_find_user(struct keys *k, const struct token *t,
+    const struct uuid *account, int64_t deadline, const struct key **ret,
+    struct err *e)
+{
+	(void)k, (void)deadline;
+	assert_int_equal(t->slot, 7);
+	if (database_away)
+		return err_set(e, ERR_UNAVAILABLE, "no database");
+	person = (struct key){ .kind = KEY_USER, .role = ROLE_VIEWER };
+	if (account != NULL) {
+		person.account_id = *account;
+		if (!id_eq(account, &acme.id))
+			person.role = ROLE_NONE;
+	}
+	*ret = &person;
+	key_refs++;
+	return 0;
 }
 
 void
@@ -244,6 +284,41 @@ a_widget_key_needs_its_origin(void **state)
 }
 
 static void
+a_person_has_a_role_in_each_account(void **state)
+{
+	static const struct route read = { .perm = PERM_TURN_READ };
+	static const struct route self = { .perm = PERM_SELF };
+
+	(void)state;
+	header("authorization", "Bearer a.bad.token");
+	refused(ERR_UNKNOWN);
+	header("authorization", "Bearer a.good.token");
+	refused(ERR_DENIED);
+	var.value = "globex";
+	header("authorization", "Bearer a.good.token");
+	refused(ERR_NOT_FOUND);
+	var.value = "nothing-here";
+	header("authorization", "Bearer a.good.token");
+	refused(ERR_NOT_FOUND);
+	database_away = true;
+	header("authorization", "Bearer a.good.token");
+	refused(ERR_UNAVAILABLE);
+	database_away = false;
+	var.value = "acme";
+	header("authorization", "Bearer a.good.token");
+	assert_int_equal(check(&read), ERR_NONE);
+	assert_ptr_equal(who.key, &person);
+	assert_int_equal(who.sign_in.b[0], 9);
+	guard_done(&who);
+	var.name = "id"; /* no account in the path */
+	assert_int_equal(check(&self), ERR_NONE);
+	assert_null(who.account);
+	guard_done(&who);
+	var.name = "slug";
+	assert_int_equal(key_refs + account_refs, 0);
+}
+
+static void
 a_public_route_asks_nobody(void **state)
 {
 	(void)state;
@@ -261,6 +336,8 @@ main(void)
 		cmocka_unit_test_setup(what_is_foreign_looks_absent, begin),
 		cmocka_unit_test_setup(roles_may_what_the_table_says, begin),
 		cmocka_unit_test_setup(a_widget_key_needs_its_origin, begin),
+		cmocka_unit_test_setup(
+		    a_person_has_a_role_in_each_account, begin),
 		cmocka_unit_test_setup(a_public_route_asks_nobody, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,19 +13,19 @@
 
 #include "util/banned.h"
 
-/* By role: p public, c chat, r turn read, s stop, f feedback. */
+/* By role: p public, m oneself, c chat, r turn read, s stop, f feedback. */
 static const char *const may[ROLE_COUNT] = {
 	[ROLE_NONE] = "p",
 	[ROLE_VISITOR] = "pcrsf",
-	[ROLE_VIEWER] = "pr",
-	[ROLE_SUPPORT] = "pcrf",
-	[ROLE_ANALYST] = "pr",
-	[ROLE_AGENT_MANAGER] = "pcrsf",
-	[ROLE_ACCOUNT_ADMIN] = "pcrsf",
-	[ROLE_ACCOUNT_OWNER] = "pcrsf",
-	[ROLE_PLATFORM_ADMIN] = "pcrsf",
+	[ROLE_VIEWER] = "pmr",
+	[ROLE_SUPPORT] = "pmcrf",
+	[ROLE_ANALYST] = "pmr",
+	[ROLE_AGENT_MANAGER] = "pmcrsf",
+	[ROLE_ACCOUNT_ADMIN] = "pmcrsf",
+	[ROLE_ACCOUNT_OWNER] = "pmcrsf",
+	[ROLE_PLATFORM_ADMIN] = "pmcrsf",
 };
-static const char letter[PERM_COUNT] = { 0, 'p', 'c', 'r', 's', 'f' };
+static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f' };
 
 static void
 matrix(void **state)

@@ -1,0 +1,324 @@
+/*
+ * Signing in and out, and what a person sees and changes of herself.  Tokens
+ * stand in no log: answers here are never cached, and their bodies never
+ * written down.
+ */
+#include <string.h>
+
+#include "api/app.h"
+#include "api/guard.h"
+#include "api/handlers.h"
+#include "api/problem.h"
+#include "api/reply.h"
+#include "auth/key.h"
+#include "auth/sign_in.h"
+#include "crypto/hash.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "util/clock.h"
+#include "util/id.h"
+#include "util/json.h"
+
+#include "util/banned.h"
+
+#define WAIT (10 * CLOCK_S)
+#define EMAIL_MAX 254
+#define PASSWORD_MAX 1024
+#define PASSWORD_MIN 15
+#define REFRESH_MAX 128
+
+static int64_t
+deadline_of(const struct http_req *req)
+{
+	return req->started + WAIT;
+}
+
+/* A member of a body: where its text goes, and how long it may be. */
+struct field {
+	const char *name;
+	const char **out;
+	size_t min, max;
+	bool needed;
+};
+
+static void
+wrong(json_t *errors, const char *name, const char *detail)
+{
+	json_array_append_new(
+	    errors, json_pack("{s:o, s:s}", "pointer",
+			json_sprintf("/%s", name), "detail", detail));
+}
+
+static void
+read_field(const struct field *f, const json_t *v, json_t *errors)
+{
+	size_t n = json_string_length(v);
+
+	if (v == NULL || json_is_null(v)) {
+		if (f->needed)
+			wrong(errors, f->name, "is missing");
+	} else if (!json_is_string(v) || strlen(json_string_value(v)) != n) {
+		wrong(errors, f->name, "must be a text");
+	} else if (n < f->min || n > f->max) {
+		json_array_append_new(
+		    errors, json_pack("{s:o, s:o}", "pointer",
+				json_sprintf("/%s", f->name), "detail",
+				json_sprintf("must have %zu to %zu bytes",
+				    f->min, f->max)));
+	} else {
+		*f->out = json_string_value(v);
+	}
+}
+
+/*
+ * The texts of a JSON object, which the caller keeps as *body; members that
+ * nobody knows are refused.  0, or -1 with e and perhaps *errors.
+ */
+static int
+read_body(struct app *app, struct http_req *req, const struct field *fields,
+    size_t n, json_t **body, json_t **errors, struct err *e)
+{
+	const char *text, *name;
+	size_t len, i;
+	json_t *v;
+
+	if (http_body(req, app->body_max_admin, &text, &len, e) < 0 ||
+	    json_parse(text, len, &JSON_LIMITS_REQUEST, body, e) < 0)
+		return -1;
+	*errors = json_array();
+	if (!json_is_object(*body))
+		wrong(*errors, "", "must be an object");
+	json_object_foreach(*body, name, v)
+	{
+		for (i = 0; i < n && strcmp(fields[i].name, name) != 0; i++)
+			continue;
+		if (i == n)
+			wrong(*errors, name, "is not known here");
+	}
+	for (i = 0; i < n && json_is_object(*body); i++)
+		read_field(&fields[i], json_object_get(*body, fields[i].name),
+		    *errors);
+	if (json_array_size(*errors) > 0)
+		return err_set(e, ERR_INVALID, "the body is not valid");
+	return 0;
+}
+
+/* The answer to a sign-in or a refresh (INTERFACE: auth/login). */
+static void
+send_tokens(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct sign_in *in)
+{
+	json_auto_t *answer = NULL;
+	struct err e = { 0 };
+	char *access;
+
+	if (token_make(app->tokens, &in->token, app->access_s, req->ctx,
+		&access, &e) < 0) {
+		problem_send(req, resp, &e, NULL);
+		return;
+	}
+	answer = json_pack("{s:s, s:s, s:s, s:I}", "access_token", access,
+	    "refresh_token", in->refresh, "token_type", "Bearer", "expires_in",
+	    (json_int_t)app->access_s);
+	reply_json(req, resp, 200, answer);
+}
+
+void
+api_auth_login(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *body = NULL, *errors = NULL;
+	const char *email = NULL, *password = NULL, *totp = NULL;
+	const struct field fields[] = {
+		{ "email", &email, 3, EMAIL_MAX, true },
+		{ "password", &password, 1, PASSWORD_MAX, true },
+		{ "totp", &totp, 1, 64, false },
+	};
+	const struct sign_in_from from = { req->client_address,
+		http_header(req, "user-agent") };
+	struct sign_in in;
+	struct err e = { 0 };
+
+	(void)who;
+	if (read_body(app, req, fields, sizeof(fields) / sizeof(fields[0]),
+		&body, &errors, &e) < 0 ||
+	    sign_in_password(app->db, email, password, &from, app->refresh_s,
+		deadline_of(req), &in, &e) < 0)
+		problem_send(req, resp, &e, errors);
+	else
+		send_tokens(app, req, resp, &in);
+	crypto_wipe(&in, sizeof(in));
+}
+
+void
+api_auth_refresh(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *body = NULL, *errors = NULL;
+	const char *token = NULL;
+	const struct field fields[] = { { "refresh_token", &token, 1,
+	    REFRESH_MAX, true } };
+	struct sign_in in;
+	struct err e = { 0 };
+
+	(void)who;
+	if (read_body(app, req, fields, 1, &body, &errors, &e) < 0 ||
+	    sign_in_refresh(
+		app->db, token, app->refresh_s, deadline_of(req), &in, &e) < 0)
+		problem_send(req, resp, &e, errors);
+	else
+		send_tokens(app, req, resp, &in);
+	crypto_wipe(&in, sizeof(in));
+}
+
+/* Whoever holds either token may end what it stands for. */
+void
+api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *body = NULL, *errors = NULL;
+	const char *token = NULL, *bearer = guard_bearer(req), *text;
+	const struct field fields[] = { { "refresh_token", &token, 1,
+	    REFRESH_MAX, false } };
+	struct err e = { 0 };
+	struct token t;
+	size_t len;
+
+	(void)who;
+	if (http_body(req, app->body_max_admin, &text, &len, &e) < 0 ||
+	    (len > 0 && read_body(app, req, fields, 1, &body, &errors, &e) < 0))
+		goto refuse;
+	if (token == NULL && (bearer == NULL || !token_form(bearer))) {
+		err_set(&e, ERR_UNKNOWN, "show the token that is to end");
+		goto refuse;
+	}
+	if (token != NULL) {
+		if (sign_in_end_refresh(app->db, token, deadline_of(req), &e) <
+		    0)
+			goto refuse;
+	} else if (token_check(app->tokens, bearer, deadline_of(req), &t, &e) <
+		       0 ||
+		   sign_in_end(app->db, &t.user, &t.sign_in, "signed out",
+		       deadline_of(req), NULL, &e) < 0) {
+		goto refuse;
+	}
+	http_status(resp, 204);
+	http_send_empty(resp);
+	return;
+refuse:
+	problem_send(req, resp, &e, errors);
+}
+
+/* Routes about oneself are for people; a key has no self. */
+static int
+a_person(const struct caller *who, struct err *e)
+{
+	if (who->key->kind == KEY_USER)
+		return 0;
+	return err_set(e, ERR_DENIED,
+	    "this is about a person: sign in, and show the access token");
+}
+
+void
+api_me(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *me = NULL;
+	struct err e = { 0 };
+
+	if (a_person(who, &e) < 0 ||
+	    person_show(app->db, &who->key->id, deadline_of(req), &me, &e) < 0)
+		problem_send(req, resp, &e, NULL);
+	else
+		reply_json(req, resp, 200, me);
+}
+
+void
+api_me_sign_ins(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *page = NULL;
+	struct err e = { 0 };
+	struct uuid after;
+	const char *text;
+	int limit;
+
+	text = http_query(req, "after", &e);
+	if (e.code == ERR_NONE && text != NULL &&
+	    id_parse(text, strlen(text), &after) < 0)
+		err_set(&e, ERR_INVALID, "after is not a sign-in's id");
+	if (e.code != ERR_NONE || a_person(who, &e) < 0 ||
+	    http_query_limit(req, &limit, &e) < 0 ||
+	    person_sign_ins(app->db, &who->key->id, &who->sign_in,
+		text != NULL ? &after : NULL, limit, deadline_of(req), &page,
+		&e) < 0)
+		problem_send(req, resp, &e, NULL);
+	else
+		reply_json(req, resp, 200, page);
+}
+
+static void
+end_sign_ins(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct caller *who, const struct uuid *id)
+{
+	struct err e = { 0 };
+	int64_t n;
+
+	if (a_person(who, &e) < 0 ||
+	    sign_in_end(app->db, &who->key->id, id, "ended by the person",
+		deadline_of(req), &n, &e) < 0)
+		problem_send(req, resp, &e, NULL);
+	else if (id != NULL && n == 0) {
+		err_set(&e, ERR_NOT_FOUND, "nothing has this id");
+		problem_send(req, resp, &e, NULL);
+	} else {
+		http_status(resp, 204);
+		http_send_empty(resp);
+	}
+}
+
+void
+api_me_sign_in_end(struct app *app, struct http_req *req,
+    struct http_resp *resp, struct caller *who)
+{
+	const char *text = http_var(req, "id");
+	struct err e = { 0 };
+	struct uuid id;
+
+	if (id_parse(text, strlen(text), &id) == 0) {
+		end_sign_ins(app, req, resp, who, &id);
+		return;
+	}
+	err_set(&e, ERR_NOT_FOUND, "nothing has this id");
+	problem_send(req, resp, &e, NULL);
+}
+
+void
+api_me_sign_ins_end(struct app *app, struct http_req *req,
+    struct http_resp *resp, struct caller *who)
+{
+	end_sign_ins(app, req, resp, who, NULL);
+}
+
+void
+api_me_password(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *body = NULL, *errors = NULL;
+	const char *old = NULL, *new = NULL;
+	const struct field fields[] = {
+		{ "old_password", &old, 1, PASSWORD_MAX, true },
+		{ "new_password", &new, PASSWORD_MIN, PASSWORD_MAX, true },
+	};
+	struct err e = { 0 };
+
+	if (a_person(who, &e) < 0 ||
+	    read_body(app, req, fields, 2, &body, &errors, &e) < 0 ||
+	    sign_in_change_password(
+		app->db, &who->key->id, old, new, deadline_of(req), &e) < 0) {
+		problem_send(req, resp, &e, errors);
+		return;
+	}
+	http_status(resp, 204);
+	http_send_empty(resp);
+}

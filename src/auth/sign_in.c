@@ -1,0 +1,227 @@
+/*
+ * An unknown person costs what a wrong password costs: a hash is compared in
+ * both cases.  No token is stored or logged, only its SHA-256 is.
+ */
+#include "auth/sign_in.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/store.h"
+#include "crypto/hash.h"
+#include "db/db.h"
+#include "telemetry/log.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define HASH_SIZE 32
+#define AGENT_MAX 300
+
+/* Of no password: what is compared when there is nobody. */
+static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1$"
+			     "c3dpdGNoYm9hcmQgbm9ib2R5IQ$"
+			     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+static int
+refuse(struct err *e)
+{
+	return err_set(e, ERR_UNKNOWN, "E-mail address or password is wrong.");
+}
+
+static int
+refuse_refresh(struct err *e)
+{
+	return err_set(e, ERR_UNKNOWN, "The refresh token is not valid.");
+}
+
+/* What is stored of a program's name: whole characters, no more than fit. */
+static const char *
+agent_text(const void *ctx, const char *agent)
+{
+	size_t n;
+
+	if (agent == NULL)
+		return "";
+	n = strnlen(agent, AGENT_MAX);
+	return mem_strndup(ctx, agent, str_utf8_prefix(agent, n));
+}
+
+static int
+begin(struct db_pool *db, const struct sign_in_from *from, int64_t refresh_s,
+    int64_t deadline, void *ctx, struct sign_in *out, struct err *e)
+{
+	char id[UUID_TEXT], user[UUID_TEXT], version[24], seconds[24];
+	unsigned char hash[HASH_SIZE];
+	struct db_call call = { .stmt = &auth_store_sign_in_begin,
+		.param = { id, user, version, (const char *)hash, from->address,
+		    agent_text(ctx, from->user_agent), seconds },
+		.nparams = 7,
+		.binary = 1U << 3 };
+
+	call.plen[3] = HASH_SIZE;
+	id_new(&out->token.sign_in);
+	id_format(&out->token.sign_in, id);
+	id_format(&out->token.user, user);
+	snprintf(version, sizeof(version), "%llu",
+	    (unsigned long long)out->token.version);
+	snprintf(seconds, sizeof(seconds), "%lld", (long long)refresh_s);
+	refresh_make(out->refresh, hash);
+	if (db_run(db, DB_WRITE, NULL, &call, 1, deadline, ctx, e) != 0)
+		return -1;
+	/* Disabled, or with a new password, since a moment ago. */
+	return db_bool(call.result, 0, 0) ? 0 : refuse(e);
+}
+
+int
+sign_in_password(struct db_pool *db, const char *email, const char *password,
+    const struct sign_in_from *from, int64_t refresh_s, int64_t deadline,
+    struct sign_in *out, struct err *e)
+{
+	struct db_call find = { .stmt = &auth_store_person_by_email,
+		.param = { email },
+		.nparams = 1 };
+	void *ctx = mem_root("sign in");
+	int rc = db_run(db, DB_CONTROL, NULL, &find, 1, deadline, ctx, e);
+	bool known = rc == 0 && db_rows(find.result) == 1 &&
+	             db_uuid(find.result, 0, 0, &out->token.user) == 0;
+
+	if (rc == 0 &&
+	    !crypto_password_ok(
+		known ? db_text(find.result, 0, 3) : nobody, password))
+		known = false;
+	if (rc == 0 && !known)
+		rc = refuse(e);
+	if (rc == 0) {
+		out->token.slot = (uint32_t)db_int(find.result, 0, 1);
+		out->token.version = (uint64_t)db_int(find.result, 0, 2);
+		rc = begin(db, from, refresh_s, deadline, ctx, out, e);
+	}
+	mem_free(ctx);
+	return rc;
+}
+
+/* The row of a refresh: its first four columns are the token's. */
+static int
+read_refreshed(const struct db_result *r, struct token *t, struct err *e)
+{
+	char user[UUID_TEXT];
+
+	if (db_rows(r) != 1 || db_uuid(r, 0, 0, &t->user) != 0 ||
+	    db_uuid(r, 0, 3, &t->sign_in) != 0)
+		return refuse_refresh(e);
+	t->slot = (uint32_t)db_int(r, 0, 1);
+	t->version = (uint64_t)db_int(r, 0, 2);
+	if (!db_bool(r, 0, 4))
+		return 0;
+	id_format(&t->user, user);
+	log_event(LOG_WARN, "refresh_token_reused", "user", user, NULL);
+	return refuse_refresh(e);
+}
+
+int
+sign_in_refresh(struct db_pool *db, const char *text, int64_t refresh_s,
+    int64_t deadline, struct sign_in *out, struct err *e)
+{
+	unsigned char hash[HASH_SIZE], next[HASH_SIZE];
+	char seconds[24];
+	struct db_call call = { .stmt = &auth_store_sign_in_refresh,
+		.param = { (const char *)hash, (const char *)next, seconds },
+		.nparams = 3,
+		.binary = 1U | 1U << 1 };
+	void *ctx = mem_root("refresh");
+	int rc;
+
+	call.plen[0] = call.plen[1] = HASH_SIZE;
+	snprintf(seconds, sizeof(seconds), "%lld", (long long)refresh_s);
+	if (refresh_hash(text, hash) != 0) {
+		mem_free(ctx);
+		return refuse_refresh(e);
+	}
+	refresh_make(out->refresh, next);
+	rc = db_run(db, DB_WRITE, NULL, &call, 1, deadline, ctx, e);
+	if (rc == 0)
+		rc = read_refreshed(call.result, &out->token, e);
+	mem_free(ctx);
+	return rc;
+}
+
+static int
+end(struct db_pool *db, const char *user, const char *id,
+    const unsigned char *hash, const char *reason, int64_t deadline, int64_t *n,
+    struct err *e)
+{
+	struct db_call call = { .stmt = &auth_store_sign_in_end,
+		.param = { user, id, (const char *)hash, reason },
+		.nparams = 4,
+		.binary = hash != NULL ? 1U << 2 : 0 };
+	void *ctx = mem_root("sign out");
+	int rc;
+
+	call.plen[2] = hash != NULL ? HASH_SIZE : 0;
+	rc = db_run(db, DB_WRITE, NULL, &call, 1, deadline, ctx, e);
+	if (rc == 0 && n != NULL)
+		*n = db_int(call.result, 0, 0);
+	mem_free(ctx);
+	return rc;
+}
+
+int
+sign_in_end_refresh(
+    struct db_pool *db, const char *text, int64_t deadline, struct err *e)
+{
+	unsigned char hash[HASH_SIZE];
+
+	if (refresh_hash(text, hash) != 0)
+		return 0;
+	return end(db, NULL, NULL, hash, "signed out", deadline, NULL, e);
+}
+
+int
+sign_in_end(struct db_pool *db, const struct uuid *user, const struct uuid *id,
+    const char *reason, int64_t deadline, int64_t *n, struct err *e)
+{
+	char user_text[UUID_TEXT], id_text[UUID_TEXT];
+
+	id_format(user, user_text);
+	if (id != NULL)
+		id_format(id, id_text);
+	return end(db, user_text, id != NULL ? id_text : NULL, NULL, reason,
+	    deadline, n, e);
+}
+
+int
+sign_in_change_password(struct db_pool *db, const struct uuid *user,
+    const char *old, const char *new, int64_t deadline, struct err *e)
+{
+	char id[UUID_TEXT], *hash;
+	struct db_call find = { .stmt = &auth_store_person_password,
+		.param = { id },
+		.nparams = 1 };
+	struct db_call set = { .stmt = &auth_store_person_set_password,
+		.param = { id },
+		.nparams = 3 };
+	void *ctx = mem_root("password");
+	int rc;
+
+	id_format(user, id);
+	rc = db_run(db, DB_CONTROL, NULL, &find, 1, deadline, ctx, e);
+	if (rc == 0 &&
+	    (db_rows(find.result) == 0 ||
+		!crypto_password_ok(db_text(find.result, 0, 0), old)))
+		rc = err_set(e, ERR_DENIED, "the old password is wrong");
+	if (rc == 0)
+		rc = crypto_password_hash(ctx, new, &hash, e);
+	if (rc == 0) {
+		/* The old one again: two changes at once, and one wins. */
+		set.param[1] = db_text(find.result, 0, 0);
+		set.param[2] = hash;
+		rc = db_run(db, DB_WRITE, NULL, &set, 1, deadline, ctx, e);
+	}
+	if (rc == 0 && db_rows(set.result) == 0)
+		rc = err_set(
+		    e, ERR_CONFLICT, "the password has been changed meanwhile");
+	mem_free(ctx);
+	return rc;
+}

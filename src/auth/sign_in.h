@@ -1,0 +1,65 @@
+/*
+ * Signing in with a password, staying signed in with refresh tokens that change
+ * at each use (RFC 9700 section 4.14.2), and signing out.  One sign-in is one
+ * device's.  For the admin workers: the pool is sb_admin's.
+ */
+#ifndef AUTH_SIGN_IN_H
+#define AUTH_SIGN_IN_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "auth/token.h"
+#include "util/err.h"
+#include "util/id.h"
+
+struct db_pool;
+
+/* What signs in: where from and with what program. */
+struct sign_in_from {
+	const char *address, *user_agent; /* user_agent may be NULL */
+};
+
+/* What is given for a password or a refresh token. */
+struct sign_in {
+	struct token token; /* for token_make() */
+	char refresh[REFRESH_TEXT];
+};
+
+/*
+ * 0 with *out; ERR_UNKNOWN with one text and in about the same time whether the
+ * person is unknown, disabled, or the password wrong.  ${refresh_s}: how long
+ * the sign-in lasts without being used.  Any thread.
+ */
+int sign_in_password(struct db_pool *, const char *email, const char *password,
+    const struct sign_in_from *, int64_t refresh_s, int64_t deadline,
+    struct sign_in *out, struct err *e);
+/*
+ * The next refresh token and what a new access token says.  ERR_UNKNOWN when
+ * ${text} is not good; one that had been used ends its sign-in, and all access
+ * tokens of the person, at once.
+ */
+int sign_in_refresh(struct db_pool *, const char *text, int64_t refresh_s,
+    int64_t deadline, struct sign_in *out, struct err *e);
+/* End the sign-in of this refresh token; what is no good token ends nothing. */
+int sign_in_end_refresh(
+    struct db_pool *, const char *text, int64_t deadline, struct err *e);
+/* End one sign-in of ${user}, or all (${id} NULL); how many were there in *n.
+ * Her access tokens end with it. */
+int sign_in_end(struct db_pool *, const struct uuid *user,
+    const struct uuid *id, const char *reason, int64_t deadline, int64_t *n,
+    struct err *e);
+/* A new password, after the old one; ends every sign-in.  ERR_DENIED when the
+ * old one is wrong. */
+int sign_in_change_password(struct db_pool *, const struct uuid *user,
+    const char *old, const char *new, int64_t deadline, struct err *e);
+
+/* What a person may see of herself; new reference. */
+int person_show(struct db_pool *, const struct uuid *user, int64_t deadline,
+    json_t **ret, struct err *e);
+/* Where she is signed in, the latest first, as a page. */
+int person_sign_ins(struct db_pool *, const struct uuid *user,
+    const struct uuid *current, const struct uuid *after, int limit,
+    int64_t deadline, json_t **ret, struct err *e);
+
+#endif
