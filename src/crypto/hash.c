@@ -149,6 +149,29 @@ crypto_password_ok(const char *hash, const char *password)
 	return crypto_pwhash_str_verify(hash, password, strlen(password)) == 0;
 }
 
+/* 0 today's parameters, 1 others, -1 no hash at all */
+static int
+password_age(const char *hash)
+{
+	if (strncmp(hash, crypto_pwhash_argon2id_STRPREFIX,
+		sizeof(crypto_pwhash_argon2id_STRPREFIX) - 1) != 0)
+		return -1;
+	return crypto_pwhash_str_needs_rehash(
+	    hash, PASSWORD_PASSES, PASSWORD_MEMORY);
+}
+
+bool
+crypto_password_known(const char *hash)
+{
+	return password_age(hash) >= 0;
+}
+
+bool
+crypto_password_stale(const char *hash)
+{
+	return password_age(hash) != 0;
+}
+
 void
 crypto_wipe(void *p, size_t n)
 {

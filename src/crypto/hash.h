@@ -20,6 +20,10 @@ void crypto_derive(const unsigned char *master, size_t len, const char *purpose,
 int crypto_password_hash(
     const void *ctx, const char *password, char **ret, struct err *e);
 bool crypto_password_ok(const char *hash, const char *password);
+/* Is ${hash} one of crypto_password_hash, of whatever parameters?  Is it one
+ * of other parameters than today's, or none at all? */
+bool crypto_password_known(const char *hash);
+bool crypto_password_stale(const char *hash);
 /* Overwrite and forget. */
 void crypto_wipe(void *p, size_t n);
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "api/app.h"
+#include "auth/pwhash.h"
 #include "cache/warm.h"
 #include "chat/live.h"
 #include "conf/conf.h"
@@ -322,6 +323,8 @@ memory_map(const struct conf *c)
 	person_map((uint32_t)c->max_slots);
 	change_map();
 	quota_map((uint32_t)c->max_slots);
+	pwhash_map((unsigned)c->password_hashes, (unsigned)c->password_waiting,
+	    (int)c->password_wait);
 	live_map(PROCS_MAX, LIVE_PLACES);
 	lost_map();
 	parts_map();

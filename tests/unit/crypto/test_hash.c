@@ -102,6 +102,18 @@ test_password(void **state)
 	assert_int_equal(
 	    crypto_password_hash(root, "correct horse", &other, &e), 0);
 	assert_string_not_equal(hash, other); /* a salt each */
+	assert_true(crypto_password_known(hash));
+	assert_false(crypto_password_stale(hash));
+	/* INTERACTIVE of libsodium, and what is no hash */
+	static const char older[] = "$argon2id$v=19$m=65536,t=2,p=1$"
+				    "AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAA"
+				    "AAAAAAAAAAAAAAAAAAAAAAAAA";
+	assert_true(crypto_password_known(older));
+	assert_true(crypto_password_stale(older));
+	assert_false(crypto_password_known(""));
+	assert_false(crypto_password_known("$argon2id$junk"));
+	assert_false(crypto_password_known("$2b$12$abcdefghijklmnopqrstuu"));
+	assert_true(crypto_password_stale("$argon2id$junk"));
 	mem_free(root);
 }
 
