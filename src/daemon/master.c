@@ -19,6 +19,7 @@
 
 #include "api/app.h"
 #include "auth/pwhash.h"
+#include "auth/throttle.h"
 #include "cache/warm.h"
 #include "chat/live.h"
 #include "conf/conf.h"
@@ -325,6 +326,7 @@ memory_map(const struct conf *c)
 	quota_map((uint32_t)c->max_slots);
 	pwhash_map((unsigned)c->password_hashes, (unsigned)c->password_waiting,
 	    (int)c->password_wait);
+	throttle_map();
 	live_map(PROCS_MAX, LIVE_PLACES);
 	lost_map();
 	parts_map();
