@@ -47,10 +47,10 @@ REVOKE ALL ON FUNCTION gate.person_versions() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.person_versions() TO sb_chat, sb_admin, sb_job;
 
 CREATE OR REPLACE FUNCTION gate.person_password(p_user uuid)
-RETURNS text
+RETURNS TABLE (password_hash text, email text, display_name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
-	SELECT u.password_hash FROM users u WHERE u.id = p_user AND u.is_active
+	SELECT u.password_hash, u.email, u.display_name FROM users u WHERE u.id = p_user AND u.is_active
 $$;
 REVOKE ALL ON FUNCTION gate.person_password(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.person_password(uuid) TO sb_admin;

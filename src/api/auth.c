@@ -11,8 +11,10 @@
 #include "api/problem.h"
 #include "api/reply.h"
 #include "auth/key.h"
+#include "auth/password.h"
 #include "auth/sign_in.h"
 #include "crypto/hash.h"
+#include "http/address.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "util/clock.h"
@@ -23,8 +25,6 @@
 
 #define WAIT (10 * CLOCK_S)
 #define EMAIL_MAX 254
-#define PASSWORD_MAX 1024
-#define PASSWORD_MIN 15
 #define REFRESH_MAX 128
 
 static int64_t
@@ -131,15 +131,17 @@ api_auth_login(struct app *app, struct http_req *req, struct http_resp *resp,
 	const char *email = NULL, *password = NULL, *totp = NULL;
 	const struct field fields[] = {
 		{ "email", &email, 3, EMAIL_MAX, true },
-		{ "password", &password, 1, PASSWORD_MAX, true },
+		{ "password", &password, 1, PASSWORD_BYTES_MAX, true },
 		{ "totp", &totp, 1, 64, false },
 	};
+	char client[ADDRESS_CLIENT_TEXT];
 	const struct sign_in_from from = { req->client_address,
-		http_header(req, "user-agent") };
+		http_header(req, "user-agent"), client };
 	struct sign_in in;
 	struct err e = { 0 };
 
 	(void)who;
+	address_client(req->client_address, client);
 	if (read_body(app, req, fields, sizeof(fields) / sizeof(fields[0]),
 		&body, &errors, &e) < 0 ||
 	    sign_in_password(app->db, email, password, &from, app->refresh_s,
@@ -307,18 +309,23 @@ api_me_password(struct app *app, struct http_req *req, struct http_resp *resp,
 	json_auto_t *body = NULL, *errors = NULL;
 	const char *old = NULL, *new = NULL;
 	const struct field fields[] = {
-		{ "old_password", &old, 1, PASSWORD_MAX, true },
-		{ "new_password", &new, PASSWORD_MIN, PASSWORD_MAX, true },
+		{ "old_password", &old, 1, PASSWORD_BYTES_MAX, true },
+		{ "new_password", &new, 1, PASSWORD_BYTES_MAX, true },
 	};
 	struct err e = { 0 };
 
 	if (a_person(who, &e) < 0 ||
-	    read_body(app, req, fields, 2, &body, &errors, &e) < 0 ||
-	    sign_in_change_password(
+	    read_body(app, req, fields, 2, &body, &errors, &e) < 0)
+		goto refuse;
+	if (sign_in_change_password(
 		app->db, &who->key->id, old, new, deadline_of(req), &e) < 0) {
-		problem_send(req, resp, &e, errors);
-		return;
+		if (e.code == ERR_INVALID)
+			wrong(errors, "new_password", e.text);
+		goto refuse;
 	}
 	http_status(resp, 204);
 	http_send_empty(resp);
+	return;
+refuse:
+	problem_send(req, resp, &e, errors);
 }

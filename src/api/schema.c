@@ -60,7 +60,7 @@ const struct schema schemas[] = {
   "additionalProperties": false,
   "properties": {
     "old_password": {"type": "string", "minLength": 1, "maxLength": 1024},
-    "new_password": {"type": "string", "minLength": 15, "maxLength": 1024}
+    "new_password": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "At least 15 characters, and nothing anybody would guess."}
   }
 }) },
 { "person", J({

@@ -7,10 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/password.h"
+#include "auth/pwhash.h"
 #include "auth/store.h"
+#include "auth/throttle.h"
 #include "crypto/hash.h"
 #include "db/db.h"
 #include "telemetry/log.h"
+#include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -18,11 +22,6 @@
 
 #define HASH_SIZE 32
 #define AGENT_MAX 300
-
-/* Of no password: what is compared when there is nobody. */
-static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1$"
-			     "c3dpdGNoYm9hcmQgbm9ib2R5IQ$"
-			     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 static int
 refuse(struct err *e)
@@ -74,30 +73,64 @@ begin(struct db_pool *db, const struct sign_in_from *from, int64_t refresh_s,
 	return db_bool(call.result, 0, 0) ? 0 : refuse(e);
 }
 
+/* The person of ${email}, or none, and whether the password is hers.  The hash
+ * is compared either way. */
+static int
+look_up(struct db_pool *db, const char *email, const char *password,
+    int64_t deadline, const void *ctx, struct token *t, bool *good,
+    struct err *e)
+{
+	struct db_call find = { .stmt = &auth_store_person_by_email,
+		.param = { email },
+		.nparams = 1 };
+	struct pwhash_answer answer;
+	bool known;
+
+	if (db_run(db, DB_CONTROL, NULL, &find, 1, deadline, ctx, e) != 0)
+		return -1;
+	known = db_rows(find.result) == 1 &&
+	        db_uuid(find.result, 0, 0, &t->user) == 0;
+	if (pwhash_check(known ? db_text(find.result, 0, 3) : NULL, password,
+		&answer, e) != 0)
+		return -1;
+	*good = answer.ok;
+	if (*good) {
+		t->slot = (uint32_t)db_int(find.result, 0, 1);
+		t->version = (uint64_t)db_int(find.result, 0, 2);
+	}
+	return 0;
+}
+
 int
 sign_in_password(struct db_pool *db, const char *email, const char *password,
     const struct sign_in_from *from, int64_t refresh_s, int64_t deadline,
     struct sign_in *out, struct err *e)
 {
-	struct db_call find = { .stmt = &auth_store_person_by_email,
-		.param = { email },
-		.nparams = 1 };
 	void *ctx = mem_root("sign in");
-	int rc = db_run(db, DB_CONTROL, NULL, &find, 1, deadline, ctx, e);
-	bool known = rc == 0 && db_rows(find.result) == 1 &&
-	             db_uuid(find.result, 0, 0, &out->token.user) == 0;
+	int64_t now = clock_mono();
+	bool good = false;
+	char *prepared;
+	int wait, rc;
 
-	if (rc == 0 &&
-	    !crypto_password_ok(
-		known ? db_text(find.result, 0, 3) : nobody, password))
-		known = false;
-	if (rc == 0 && !known)
-		rc = refuse(e);
-	if (rc == 0) {
-		out->token.slot = (uint32_t)db_int(find.result, 0, 1);
-		out->token.version = (uint64_t)db_int(find.result, 0, 2);
-		rc = begin(db, from, refresh_s, deadline, ctx, out, e);
+	/* What is throttled or can be nobody's password looks like a wrong
+	 * one. */
+	if (throttle_check(email, from->client, now, &wait) != 0 ||
+	    password_prepare(
+		ctx, password, strlen(password), &prepared, NULL) != 0) {
+		mem_free(ctx);
+		return refuse(e);
 	}
+	rc = look_up(db, email, prepared, deadline, ctx, &out->token, &good, e);
+	crypto_wipe(prepared, strlen(prepared));
+	if (rc == 0 && !good) {
+		throttle_failed(email, from->client, now);
+		rc = refuse(e);
+	} else if (rc == 0 &&
+		   throttle_succeeded(email, from->client, now) != 0) {
+		rc = refuse(e);
+	}
+	if (rc == 0)
+		rc = begin(db, from, refresh_s, deadline, ctx, out, e);
 	mem_free(ctx);
 	return rc;
 }
@@ -191,6 +224,30 @@ sign_in_end(struct db_pool *db, const struct uuid *user, const struct uuid *id,
 	    deadline, n, e);
 }
 
+/* The new password's hash, when the old one is right and the new one may be. */
+static int
+choose(const struct db_result *r, const char *old, const char *new,
+    const void *ctx, char **hash, struct err *e)
+{
+	struct password_owner owner = { .email = db_text(r, 0, 1),
+		.name = db_text(r, 0, 2) };
+	struct pwhash_answer answer = { 0 };
+	char *was, *chosen;
+	int rc;
+
+	if (password_prepare(ctx, old, strlen(old), &was, e) != 0 ||
+	    pwhash_check(db_text(r, 0, 0), was, &answer, e) != 0)
+		return -1;
+	crypto_wipe(was, strlen(was));
+	if (!answer.ok)
+		return err_set(e, ERR_DENIED, "the old password is wrong");
+	if (password_choose(ctx, new, strlen(new), &owner, &chosen, e) != 0)
+		return -1;
+	rc = pwhash_make(ctx, chosen, hash, e);
+	crypto_wipe(chosen, strlen(chosen));
+	return rc;
+}
+
 int
 sign_in_change_password(struct db_pool *db, const struct uuid *user,
     const char *old, const char *new, int64_t deadline, struct err *e)
@@ -207,12 +264,10 @@ sign_in_change_password(struct db_pool *db, const struct uuid *user,
 
 	id_format(user, id);
 	rc = db_run(db, DB_CONTROL, NULL, &find, 1, deadline, ctx, e);
-	if (rc == 0 &&
-	    (db_rows(find.result) == 0 ||
-		!crypto_password_ok(db_text(find.result, 0, 0), old)))
-		rc = err_set(e, ERR_DENIED, "the old password is wrong");
+	if (rc == 0 && db_rows(find.result) == 0)
+		rc = err_set(e, ERR_NOT_FOUND, "this person is no more");
 	if (rc == 0)
-		rc = crypto_password_hash(ctx, new, &hash, e);
+		rc = choose(find.result, old, new, ctx, &hash, e);
 	if (rc == 0) {
 		/* The old one again: two changes at once, and one wins. */
 		set.param[1] = db_text(find.result, 0, 0);

@@ -18,6 +18,7 @@ struct db_pool;
 /* What signs in: where from and with what program. */
 struct sign_in_from {
 	const char *address, *user_agent; /* user_agent may be NULL */
+	const char *client; /* what of the address counts as one client */
 };
 
 /* What is given for a password or a refresh token. */
@@ -27,9 +28,10 @@ struct sign_in {
 };
 
 /*
- * 0 with *out; ERR_UNKNOWN with one text and in about the same time whether the
- * person is unknown, disabled, or the password wrong.  ${refresh_s}: how long
- * the sign-in lasts without being used.  Any thread.
+ * 0 with *out; ERR_UNKNOWN with one text whether the person is unknown,
+ * disabled, the password wrong or the attempt throttled, and in about the same
+ * time but for the last.  ERR_LIMIT when too many sign in at once.
+ * ${refresh_s}: how long the sign-in lasts without being used.  Any thread.
  */
 int sign_in_password(struct db_pool *, const char *email, const char *password,
     const struct sign_in_from *, int64_t refresh_s, int64_t deadline,
@@ -50,7 +52,7 @@ int sign_in_end(struct db_pool *, const struct uuid *user,
     const struct uuid *id, const char *reason, int64_t deadline, int64_t *n,
     struct err *e);
 /* A new password, after the old one; ends every sign-in.  ERR_DENIED when the
- * old one is wrong. */
+ * old one is wrong, ERR_INVALID when the new one may be none. */
 int sign_in_change_password(struct db_pool *, const struct uuid *user,
     const char *old, const char *new, int64_t deadline, struct err *e);
 

@@ -41,7 +41,8 @@ const struct db_stmt auth_store_person_by_email = { "auth_person_by_email",
 	" FROM gate.person_by_email($1)" };
 
 const struct db_stmt auth_store_person_password = { "auth_person_password",
-	"SELECT gate.person_password($1)" };
+	"SELECT password_hash, email, display_name"
+	" FROM gate.person_password($1)" };
 
 const struct db_stmt auth_store_person_set_password = {
 	"auth_person_set_password",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "auth/password.h"
 #include "cli/cli.h"
 #include "cli/people/store.h"
 #include "cli/store.h"
@@ -13,9 +14,6 @@
 #include "util/str.h"
 
 #include "util/banned.h"
-
-#define PASSWORD_MIN 10
-#define PASSWORD_MAX 1024
 
 int
 issue_key(struct db_pool *db, const struct uuid *account, struct issue_key *k,
@@ -63,10 +61,14 @@ issue_password(char out[ISSUE_PASSWORD])
 }
 
 int
-issue_password_given(struct cli *c, const char **ret, bool *made, struct err *e)
+issue_password_given(struct cli *c, const char *email, const char **ret,
+    bool *made, struct err *e)
 {
-	char line[PASSWORD_MAX + 2];
+	const struct password_owner owner = { .email = email };
+	/* Composed characters are shorter than what was typed. */
+	char line[2 * PASSWORD_BYTES_MAX];
 	char *text;
+	int rc;
 
 	*made = !cli_flag(c, "password-stdin");
 	if (*made) {
@@ -78,13 +80,11 @@ issue_password_given(struct cli *c, const char **ret, bool *made, struct err *e)
 	if (fgets(line, sizeof line, stdin) == NULL)
 		return err_set(e, ERR_INVALID, "no password on standard input");
 	line[strcspn(line, "\r\n")] = '\0';
-	if (strlen(line) < PASSWORD_MIN || strlen(line) > PASSWORD_MAX)
-		return err_set(e, ERR_INVALID,
-		    "the password must have %d to %d characters", PASSWORD_MIN,
-		    PASSWORD_MAX);
-	*ret = mem_strdup(c->ctx, line);
+	rc = password_choose(c->ctx, line, strlen(line), &owner, &text, e);
 	crypto_wipe(line, sizeof line);
-	return 0;
+	if (rc == 0)
+		*ret = text;
+	return rc;
 }
 
 int

@@ -212,7 +212,8 @@ init_prepare(struct init *in, const char **password, bool *show, struct err *e)
 	there = files_exist(etc);
 	if (init_paths(in, etc, e) == 0 && init_look(in, e) == 0 &&
 	    (cli_opt(in->c, "admin") == NULL ||
-		issue_password_given(in->c, password, show, e) == 0))
+		issue_password_given(
+		    in->c, cli_opt(in->c, "admin"), password, show, e) == 0))
 		return 0;
 	if (!there && in->etc != NULL)
 		(void)rmdir(in->etc); /* no trace of what was refused */

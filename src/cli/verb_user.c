@@ -73,7 +73,7 @@ verb_user_create(struct cli *c, struct err *e)
 		    c->ctx, email, (size_t)(strchr(email, '@') - email));
 	if (cli_db(c, &db, e) != 0 ||
 	    (slug != NULL && store_account_id(db, slug, &account, e) != 0) ||
-	    issue_password_given(c, &password, &new, e) != 0 ||
+	    issue_password_given(c, email, &password, &new, e) != 0 ||
 	    issue_user(db, email, name, password, cli_flag(c, "platform-admin"),
 		&id, e) != 0)
 		return -1;
@@ -120,7 +120,7 @@ verb_user_set_password(struct cli *c, struct err *e)
 
 	if (cli_db(c, &db, e) != 0 ||
 	    store_user_find(db, c->word[0], NULL, &id, NULL, e) != 0 ||
-	    issue_password_given(c, &password, &new, e) != 0 ||
+	    issue_password_given(c, c->word[0], &password, &new, e) != 0 ||
 	    crypto_password_hash(c->ctx, password, &hash, e) != 0 ||
 	    store_user_password(db, &id, hash, e) != 0)
 		return -1;

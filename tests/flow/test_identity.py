@@ -12,7 +12,7 @@ import unittest
 
 from rig import Provider, Rig, wait_until
 
-PASSWORD = "a sentence nobody guesses 17"
+PASSWORD = "Zwölf Boxkämpfer jagen 17 Igel"
 LOGIN = "/api/v1/auth/login"
 REFRESH = "/api/v1/auth/refresh"
 LOGOUT = "/api/v1/auth/logout"
@@ -332,6 +332,87 @@ class IdentityTest(unittest.TestCase):
             if isinstance(secret, str) and len(secret) > 10:
                 self.assertNotIn(secret, dump)
                 self.assertNotIn(secret, self.rig.log())
+
+
+    def test_a_password_has_rules(self):
+        email = self.person()
+        token = self.login(email)["access_token"]
+
+        def change(new, old=PASSWORD):
+            return self.post("/api/v1/me/password", {
+                "old_password": old, "new_password": new}, token)
+        for new in ("short but odd", "passwordpassword", "aaaaaaaaaaaaaaaaaa",
+                    "qwertyuiopasdfgh", "switchboard2026!",
+                    email + " and more"):
+            reply = change(new)
+            self.assertEqual(reply.status, 422, (new, reply))
+            error, = reply.json["errors"]
+            self.assertEqual(error["pointer"], "/new_password")
+            self.assertNotIn(new, error["detail"])
+        self.assertEqual(change("irrelevant here 4711 x", "no").status, 403)
+        # Long ones count to their last character, in any spelling of it.
+        long = "Ein sehr langer Satz über Igel, " * 6 + "Ende\u0301"
+        self.assertEqual(change(long).status, 204)
+        self.assertEqual(self.post(LOGIN, {
+            "email": email, "password": long[:-2]}).status, 401)
+        self.login(email, long[:-2] + "\u00e9")
+        done = self.rig.run("user", "set-password", email, "--password-stdin",
+                            stdin="password1234567", check=False)
+        self.assertEqual(done.returncode, 1)
+
+    def test_trying_is_slowed_down(self):
+        """ROBUSTNESS C12."""
+        email = self.person()
+        lives = self.login(email)
+        wrong = {"email": email, "password": "wrong " + PASSWORD}
+        said = {}
+        for _ in range(6):
+            reply = self.post(LOGIN, wrong)
+            said = dict(reply.json, request_id=None)
+            self.assertEqual(reply.status, 401)
+        # The right one too, in the same words, until a moment has passed.
+        reply = self.post(LOGIN, {"email": email, "password": PASSWORD})
+        self.assertEqual((reply.status, dict(reply.json, request_id=None)),
+                         (401, said))
+        # Who is signed in stays so; others from here sign in.
+        self.assertEqual(self.me(lives["access_token"]).status, 200)
+        self.assertEqual(self.post(REFRESH, {
+            "refresh_token": lives["refresh_token"]}).status, 200)
+        self.login(self.person())
+        wait_until(lambda: self.post(LOGIN, {
+            "email": email, "password": PASSWORD}).status == 200, 10,
+            "the delay is over")
+
+
+class FloodTest(unittest.TestCase):
+    """ROBUSTNESS C14: a flood of sign-ins takes a core's hash at a time, the
+    rest is told so, and chat goes on."""
+
+    def test_a_flood_is_turned_away(self):
+        rig = Rig("flood", params={"chat_workers": 1, "admin_threads": 64,
+                                   "password_hashes": 1,
+                                   "password_waiting": 2})
+        said, stop = [], threading.Event()
+
+        def flood(i):
+            while not stop.is_set():
+                said.append(rig.request("POST", LOGIN, {
+                    "email": f"n{i}@example.com",
+                    "password": "x" * 20}).status)
+        threads = [threading.Thread(target=flood, args=(i,))
+                   for i in range(16)]
+        try:
+            for t in threads:
+                t.start()
+            wait_until(lambda: 429 in said and 401 in said, 20, "both answers")
+            for _ in range(10):
+                self.assertEqual(rig.chat().status, 200)
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+            rig.close()
+        self.assertEqual(set(said), {401, 429})
 
 
 class DeafTest(unittest.TestCase):
