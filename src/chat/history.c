@@ -11,6 +11,7 @@
 #include "account/account.h"
 #include "auth/key.h"
 #include "auth/session_key.h"
+#include "chat/recall.h"
 #include "chat/store_priv.h"
 #include "shm/unstored.h"
 #include "util/mem.h"
@@ -112,45 +113,128 @@ struct texts {
 
 static void
 write_texts(
-    const struct history_ask *ask, const struct history *h, struct texts *t)
+    const struct history_ask *ask, const struct uuid *session, struct texts *t)
 {
 	struct uuid least;
 
 	id_format(&ask->account->id, t->account);
-	id_format(&h->session, t->session);
+	id_format(session, t->session);
 	id_format(&ask->agent, t->agent);
-	history_least_turn(&h->session, &least);
+	history_least_turn(session, &least);
 	id_format(&least, t->least);
 	snprintf(t->turns, sizeof(t->turns), "%d", ask->turns);
 	snprintf(t->bytes, sizeof(t->bytes), "%lld",
 	    (long long)ask->tokens * BYTES_PER_TOKEN);
 }
 
-/* Session and messages in one round trip; calls[0] finds the session. */
+/* What one look has found. */
+struct look {
+	bool found;
+	struct uuid session;
+	int64_t last_us;              /* its last activity; 0: no row yet */
+	const struct db_result *said; /* NULL: not asked for */
+};
+
+static int64_t
+last_of(const struct db_result *r)
+{
+	return db_rows(r) == 0 || db_null(r, 0, 1) ? 0 : db_int(r, 0, 1);
+}
+
+static bool
+wants_messages(const struct history_ask *ask)
+{
+	return ask->turns > 0 && ask->tokens > 0;
+}
+
+/*
+ * Session and messages by the session's id, in one round trip, and where it is
+ * known by a name whether that still means it.  PostgreSQL looks into no month
+ * but the right ones.
+ */
 static int
-read_session(const struct history_ask *ask, const struct history *h,
-    struct db_call calls[2], const void *ctx, struct err *e)
+look_by_id(const struct history_ask *ask, const struct history *h,
+    const struct uuid *session, const void *ctx, struct look *out,
+    struct err *e)
 {
 	bool named = h->how == SESSION_NAMED;
+	struct db_call calls[3] = { 0 };
+	struct uuid means;
+	struct texts t;
+	int n = 0;
+
+	write_texts(ask, session, &t);
+	if (named)
+		calls[n++] = (struct db_call){ .stmt = &chat_stmt_name,
+			.param = { t.account, h->key },
+			.nparams = 2 };
+	calls[n++] = (struct db_call){ .stmt = &chat_stmt_session,
+		.param = { t.account, t.session,
+		    h->how == SESSION_SHOWN ? h->key : NULL },
+		.nparams = 3 };
+	calls[n] = (struct db_call){ .stmt = &chat_stmt_history,
+		.param = { t.account, t.session, t.agent, t.turns, t.bytes,
+		    t.least },
+		.nparams = 6 };
+	if (db_run(ask->db, DB_READ, &ask->account->id, calls,
+		wants_messages(ask) ? n + 1 : n, ask->deadline, ctx, e) < 0)
+		return -1;
+	out->session = *session;
+	out->found = db_rows(calls[0].result) > 0;
+	if (named && out->found &&
+	    db_uuid(calls[0].result, 0, 0, &means) == 0 &&
+	    !id_eq(&means, session)) {
+		recall_keep_name(
+		    ask->recall, &ask->account->id, h->key, &means);
+		return 0;
+	}
+	out->last_us = last_of(calls[n - 1].result);
+	out->said = calls[n].result;
+	return 1;
+}
+
+/* The same by a name of which nothing is remembered. */
+static int
+look_by_name(const struct history_ask *ask, const struct history *h,
+    const void *ctx, struct look *out, struct err *e)
+{
+	struct db_call calls[2] = { 0 };
 	struct texts t;
 
-	write_texts(ask, h, &t);
-	memset(calls, 0, 2 * sizeof(*calls));
-	calls[0].stmt = named ? &chat_stmt_named : &chat_stmt_session;
-	calls[0].param[0] = t.account;
-	calls[0].param[1] = named ? h->key : t.session;
-	calls[0].param[2] = h->how == SESSION_SHOWN ? h->key : NULL;
-	calls[0].nparams = named ? 2 : 3;
-	calls[1].stmt = named ? &chat_stmt_history_named : &chat_stmt_history;
-	calls[1].param[0] = t.account;
-	calls[1].param[1] = calls[0].param[1];
-	calls[1].param[2] = t.agent;
-	calls[1].param[3] = t.turns;
-	calls[1].param[4] = t.bytes;
-	calls[1].param[5] = t.least;
-	calls[1].nparams = named ? 5 : 6;
-	return db_run(ask->db, DB_READ, &ask->account->id, calls,
-	    ask->turns > 0 && ask->tokens > 0 ? 2 : 1, ask->deadline, ctx, e);
+	write_texts(ask, &nil, &t);
+	calls[0] = (struct db_call){ .stmt = &chat_stmt_named,
+		.param = { t.account, h->key },
+		.nparams = 2 };
+	calls[1] = (struct db_call){ .stmt = &chat_stmt_history_named,
+		.param = { t.account, h->key, t.agent, t.turns, t.bytes },
+		.nparams = 5 };
+	if (db_run(ask->db, DB_READ, &ask->account->id, calls,
+		wants_messages(ask) ? 2 : 1, ask->deadline, ctx, e) < 0)
+		return -1;
+	out->found = db_rows(calls[0].result) > 0;
+	if (!out->found)
+		return 1;
+	if (db_uuid(calls[0].result, 0, 0, &out->session) < 0)
+		return err_set(e, ERR_INTERNAL, "a session name without id");
+	recall_keep_name(ask->recall, &ask->account->id, h->key, &out->session);
+	out->last_us = last_of(calls[0].result);
+	out->said = calls[1].result;
+	return 1;
+}
+
+/* 1 with *out, 0 look again: the name means another session by now, or -1. */
+static int
+look(const struct history_ask *ask, const struct history *h, const void *ctx,
+    struct look *out, struct err *e)
+{
+	struct uuid session;
+
+	memset(out, 0, sizeof(*out));
+	if (h->how != SESSION_NAMED)
+		return look_by_id(ask, h, &h->session, ctx, out, e);
+	if (recall_name(ask->recall, &ask->account->id, h->key, &session))
+		return look_by_id(ask, h, &session, ctx, out, e);
+	return look_by_name(ask, h, ctx, out, e);
 }
 
 /*
@@ -178,17 +262,16 @@ claim(const struct history_ask *ask, const struct history *h,
 	if (db_rows(call.result) != 1 || db_uuid(call.result, 0, 0, now) < 0)
 		return err_set(
 		    e, ERR_INTERNAL, "a session name could not be claimed");
+	recall_keep_name(ask->recall, &ask->account->id, h->key, now);
 	return 0;
 }
 
 /* When the session was last used; before its first turn is stored, its own
  * time must do. */
 static int64_t
-last_activity(const struct history *h, const struct db_result *r)
+last_activity(const struct look *l)
 {
-	if (db_rows(r) == 0 || db_null(r, 0, 1))
-		return id_time_ms(&h->session) * 1000;
-	return db_int(r, 0, 1);
+	return l->last_us != 0 ? l->last_us : id_time_ms(&l->session) * 1000;
 }
 
 int
@@ -205,31 +288,31 @@ static int
 load_once(const struct history_ask *ask, const void *ctx, struct history *h,
     struct err *e)
 {
-	struct db_call calls[2];
 	struct uuid old = nil, fresh;
 	unsigned before, round;
-	bool found;
+	struct look l;
+	int rc;
 
 	/* Never without its memory.  A name's session is known afterwards. */
-	if (history_stored(&h->session, &before, e) < 0 ||
-	    read_session(ask, h, calls, ctx, e) < 0)
+	if (history_stored(&h->session, &before, e) < 0)
 		return -1;
-	found = db_rows(calls[0].result) > 0;
-	if (h->how == SESSION_SHOWN && !found) {
+	rc = look(ask, h, ctx, &l, e);
+	if (rc <= 0)
+		return rc;
+	if (h->how == SESSION_SHOWN && !l.found) {
 		h->how = SESSION_NAMED;
 		return 0;
 	}
-	if (h->how == SESSION_NAMED && found &&
-	    db_uuid(calls[0].result, 0, 0, &h->session) < 0)
-		return err_set(e, ERR_INTERNAL, "a session name without id");
+	if (h->how == SESSION_NAMED && l.found)
+		h->session = l.session;
 	if (history_stored(&h->session, &round, e) < 0)
 		return -1;
 	if (round != before)
 		return 0;
-	if ((found || h->how == SESSION_PROVEN) &&
-	    ask->now_us - last_activity(h, calls[0].result) < ask->idle_us) {
-		if (calls[1].result)
-			history_select(calls[1].result, ask->tokens, ctx, h);
+	if ((l.found || h->how == SESSION_PROVEN) &&
+	    ask->now_us - last_activity(&l) < ask->idle_us) {
+		if (l.said)
+			history_select(l.said, ask->tokens, ctx, h);
 		return 1;
 	}
 
@@ -238,7 +321,7 @@ load_once(const struct history_ask *ask, const void *ctx, struct history *h,
 		begin_new(ask->account, ask->key, h);
 		return 1;
 	}
-	if (found)
+	if (l.found)
 		old = h->session;
 	id_new(&fresh);
 	if (claim(ask, h, &fresh, &old, &h->session, ctx, e) < 0)
@@ -253,9 +336,9 @@ history_load(const struct history_ask *ask, const void *ctx, struct history *h,
 {
 	if (h->how == SESSION_NEW)
 		return 0;
-	/* Shown, then taken for a name, then claimed by somebody else: three
-	 * looks end it, unless the clock jumps about. */
-	for (int i = 0; i < 4; i++) {
+	/* Shown, then taken for a name, remembered wrongly, then claimed by
+	 * somebody else: four looks end it, unless the clock jumps about. */
+	for (int i = 0; i < 5; i++) {
 		int rc = load_once(ask, ctx, h, e);
 
 		if (rc != 0)

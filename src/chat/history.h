@@ -16,6 +16,7 @@ struct account;
 struct db_pool;
 struct db_result;
 struct key;
+struct recall;
 
 enum session_how {
 	SESSION_NEW,    /* no key was shown */
@@ -27,6 +28,7 @@ enum session_how {
 
 struct history_ask {
 	struct db_pool *db;
+	struct recall *recall; /* or NULL */
 	const struct account *account;
 	const struct key *key;
 	struct uuid agent;

@@ -2,6 +2,7 @@
  * A turn as others see it: stored, written down as running, or known to shared
  * memory only; and asking a running one to stop.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "account/account.h"
@@ -10,6 +11,7 @@
 #include "auth/key.h"
 #include "auth/session_key.h"
 #include "chat/live.h"
+#include "chat/recall.h"
 #include "chat/session.h"
 #include "chat/session_priv.h"
 #include "chat/store_priv.h"
@@ -30,8 +32,8 @@ struct asked {
 };
 
 static json_t *
-finished_json(
-    const char *turn, const struct uuid *id, const struct db_result *r)
+finished_json(const char *turn, const struct uuid *id, const char *session_key,
+    const struct db_result *r)
 {
 	struct uuid reply;
 	char message[UUID_TEXT];
@@ -40,7 +42,7 @@ finished_json(
 	id_format(&reply, message);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:o, s:o,"
 			 " s:o, s:o, s:s, s:o, s:I, s:o, s:o}",
-	    "turn_id", turn, "session_key", db_text(r, 0, 0), "state",
+	    "turn_id", turn, "session_key", session_key, "state",
 	    db_text(r, 0, 1), "message_id", message, "reply", db_text(r, 0, 2),
 	    "agent", "type", db_text(r, 0, 3), "name", db_text(r, 0, 4),
 	    "model",
@@ -71,39 +73,81 @@ running_json(const char *turn, const char *session_key)
 	    "session_key", session_key, "state", "running", "reply");
 }
 
+/* What never changes of ${session}; 1, 0 there is none, or -1. */
+static int
+session_of(const struct asked *a, const struct uuid *session, const void *ctx,
+    struct recall_session *out, struct err *e)
+{
+	char account[UUID_TEXT], id[UUID_TEXT];
+	struct db_call call = { .stmt = &chat_stmt_session_facts,
+		.param = { account, id },
+		.nparams = 2 };
+	const struct uuid *tenant = &a->account->id;
+
+	if (recall_session(a->deps->recall, tenant, session, out))
+		return 1;
+	id_format(tenant, account);
+	id_format(session, id);
+	if (db_run(a->deps->db, DB_READ, tenant, &call, 1, a->deadline, ctx,
+		e) < 0)
+		return -1;
+	if (db_rows(call.result) == 0)
+		return 0;
+	memset(out, 0, sizeof(*out));
+	snprintf(out->key, sizeof(out->key), "%s", db_text(call.result, 0, 0));
+	(void)db_uuid(call.result, 0, 1, &out->widget);
+	recall_keep_session(a->deps->recall, tenant, session, out);
+	return 1;
+}
+
+/* Whoever has a widget's key sees what was said through it, and of that,
+ * where a session is named, that session. */
+static bool
+may_see(const struct asked *a, const struct recall_session *s)
+{
+	return a->key->kind != KEY_WIDGET ||
+	       (id_eq(&s->widget, &a->key->id) &&
+		   (!a->session_key || strcmp(a->session_key, s->key) == 0));
+}
+
 /* 1 found, 0 not, -1.  Running first: a turn that ends meanwhile is then found
  * among the stored ones. */
 static int
 find_written(const struct asked *a, const char *turn, const void *ctx,
     json_t **ret, struct err *e)
 {
-	bool widget = a->key->kind == KEY_WIDGET;
-	char account[UUID_TEXT], key[UUID_TEXT];
+	char account[UUID_TEXT];
+	struct db_call calls[2] = {
+		{ .stmt = &chat_stmt_turn_open,
+		    .param = { account, turn },
+		    .nparams = 2 },
+		{ .stmt = &chat_stmt_turn,
+		    .param = { account, turn },
+		    .nparams = 2 },
+	};
+	const struct db_result *stored, *row;
+	struct recall_session s;
+	struct uuid session;
+	int rc;
 
 	id_format(&a->account->id, account);
-	id_format(&a->key->id, key);
-	struct db_call calls[2] = {
-		{ .stmt = &chat_stmt_turn_open, .nparams = 4 },
-		{ .stmt = &chat_stmt_turn, .nparams = 4 },
-	};
-	for (int i = 0; i < 2; i++) {
-		calls[i].param[0] = account;
-		calls[i].param[1] = turn;
-		calls[i].param[2] = widget ? key : NULL;
-		calls[i].param[3] = widget ? a->session_key : NULL;
-	}
 	if (db_run(a->deps->db, DB_READ, &a->account->id, calls, 2, a->deadline,
 		ctx, e) < 0)
 		return -1;
-	if (db_rows(calls[1].result) > 0) {
-		*ret = finished_json(turn, a->turn, calls[1].result);
-		if (a->offsets && *ret && !db_null(calls[1].result, 0, 19))
-			*a->offsets =
-			    session_stored_json(calls[1].result, 0, 19);
-	} else if (db_rows(calls[0].result) > 0)
-		*ret = running_json(turn, db_text(calls[0].result, 0, 0));
-	else
+	stored = calls[1].result;
+	row = db_rows(stored) > 0 ? stored : calls[0].result;
+	if (db_rows(row) == 0 || db_uuid(row, 0, 0, &session) < 0)
 		return 0;
+	rc = session_of(a, &session, ctx, &s, e);
+	if (rc <= 0 || !may_see(a, &s))
+		return rc < 0 ? -1 : 0;
+	if (row == stored) {
+		*ret = finished_json(turn, a->turn, s.key, stored);
+		if (a->offsets && *ret && !db_null(stored, 0, 19))
+			*a->offsets = session_stored_json(stored, 0, 19);
+	} else {
+		*ret = running_json(turn, s.key);
+	}
 	return *ret ? 1 : err_set(e, ERR_INTERNAL, "a turn that is no JSON");
 }
 

@@ -247,6 +247,18 @@ const struct db_stmt chat_stmt_named = {
 				  "= $2",
 };
 
+const struct db_stmt chat_stmt_name = {
+	"chat_name",
+	"SELECT session_id FROM session_names"
+	" WHERE account_id = $1 AND session_key = $2",
+};
+
+const struct db_stmt chat_stmt_session_facts = {
+	"chat_session_facts",
+	"SELECT session_key, widget_key_id FROM sessions"
+	" WHERE account_id = $1 AND id = $2",
+};
+
 /*
  * The newest turns of one agent in a session, as long as their texts together
  * stay below a number of bytes: what could not fit the model's budget is not
@@ -317,31 +329,26 @@ const struct db_stmt chat_stmt_key = {
 	" WHERE k.account_id = $1 AND k.key_hash = $2::bytea",
 };
 
+/*
+ * No join of turns and sessions: both are partitioned, and a join would be
+ * planned anew, over all months, at each use (docs/performance.md).
+ */
 const struct db_stmt chat_stmt_turn = {
 	"chat_turn",
-	"SELECT s.session_key, t.status, t.reply_text, t.agent_type,"
+	"SELECT t.session_id, t.status, t.reply_text, t.agent_type,"
 	" t.instance_name, t.model, t.input_tokens, t.output_tokens,"
 	" t.cached_input_tokens, t.reasoning_tokens,"
 	" (t.cost_usd * 1000000000)::int8, t.usage_estimated,"
 	" t.tool_calls, t.citations, t.finish_reason, t.error_kind,"
 	" t.latency_ms, " MICROSECONDS("t.started_at") ", " MICROSECONDS(
-	    "t.finished_at") ", t.tool_offsets FROM turns t JOIN sessions s"
-			     " ON s.account_id = t.account_id AND s.id = "
-			     "t.session_id"
-			     " WHERE t.account_id = $1 AND t.id = $2"
-			     " AND ($3::uuid IS NULL OR s.widget_key_id = $3)"
-			     " AND ($4::text IS NULL OR s.session_key = $4)",
+	    "t.finished_at") ", t.tool_offsets FROM turns t"
+			     " WHERE t.account_id = $1 AND t.id = $2",
 };
 
 const struct db_stmt chat_stmt_turn_open = {
 	"chat_turn_open",
-	"SELECT s.session_key, t.agent_type, t.instance_name, " MICROSECONDS(
-	    "t.started_at") " FROM turns_open t JOIN sessions s"
-			    " ON s.account_id = t.account_id AND s.id = "
-			    "t.session_id"
-			    " WHERE t.account_id = $1 AND t.id = $2"
-			    " AND ($3::uuid IS NULL OR s.widget_key_id = $3)"
-			    " AND ($4::text IS NULL OR s.session_key = $4)",
+	"SELECT session_id FROM turns_open"
+	" WHERE account_id = $1 AND id = $2",
 };
 
 const struct db_stmt chat_stmt_messages = {

@@ -31,6 +31,10 @@ extern const struct db_stmt chat_stmt_session;
 /* $1 account, $2 name: id, last activity (us) or null before the first turn
  * of the session is stored */
 extern const struct db_stmt chat_stmt_named;
+/* $1 account, $2 name: id */
+extern const struct db_stmt chat_stmt_name;
+/* $1 account, $2 session: its key, its widget key or null */
+extern const struct db_stmt chat_stmt_session_facts;
 /* $1 account, $2 session, $3 agent, $4 turns, $5 bytes at most, $6 least turn
  * id: user text, reply, newest first */
 extern const struct db_stmt chat_stmt_history;
@@ -47,7 +51,7 @@ extern const struct db_stmt chat_stmt_key_claim;
  * or null, reply, tool offsets or null */
 extern const struct db_stmt chat_stmt_key;
 
-/* $1 account, $2 turn, $3 widget key or null, $4 session key or null */
+/* $1 account, $2 turn: its session's id first */
 extern const struct db_stmt chat_stmt_turn;
 extern const struct db_stmt chat_stmt_turn_open;
 /* $1 account, $2 session, $3 turns after this id, $4 limit, $5 first the turn

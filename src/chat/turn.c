@@ -120,6 +120,7 @@ turn_history(struct chat_turn *t, struct err *e)
 	struct chat_turn_priv *p = t->priv;
 	struct history_ask ask = {
 		.db = p->deps->db,
+		.recall = p->deps->recall,
 		.account = t->account,
 		.key = p->ask->key,
 		.agent = t->spec->id,

@@ -31,6 +31,7 @@ struct chat_deps {
 	struct accounts *accounts;
 	struct catalog *catalog;
 	struct knowledge *knowledge;
+	struct recall *recall; /* NULL: nothing is remembered */
 	struct writer *writer;
 	struct llm *llm;
 	int64_t session_idle_us;

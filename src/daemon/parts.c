@@ -19,6 +19,7 @@
 #include "cache/cold.h"
 #include "chat/event_log.h"
 #include "chat/live.h"
+#include "chat/recall.h"
 #include "chat/store.h"
 #include "chat/used.h"
 #include "conf/conf.h"
@@ -178,6 +179,7 @@ build_chat(struct parts *p)
 		.accounts = p->app.accounts,
 		.catalog = p->catalog,
 		.knowledge = p->knowledge,
+		.recall = recall_new(),
 		.writer = p->writer,
 		.llm = p->llm,
 		.session_idle_us = c->session_idle * 1000,
@@ -534,6 +536,7 @@ parts_free(struct parts *p, int64_t deadline)
 	if (p->catalog != NULL)
 		catalog_free(p->catalog);
 	knowledge_free(p->knowledge);
+	recall_free(p->app.chat.recall);
 	if (p->llm != NULL)
 		llm_free(p->llm);
 	if (p->net != NULL)

@@ -260,6 +260,25 @@ class ChatTest(unittest.TestCase):
             "session_id in (select id from sessions where session_key = "
             f"'{name}')"), [["1", "8"]])
 
+    def test_a_name_means_what_the_database_says(self):
+        """Whatever workers remember of it: another host may have begun a new
+        session under the name."""
+        self.use("openai:mock-echo")
+        names = ["a:" + uuid.uuid4().hex, "b:" + uuid.uuid4().hex]
+        for name, word in zip(names, ("AARDVARK", "BANDICOOT")):
+            for _ in range(8):  # all workers have heard of it
+                self.rig.chat(message=word, session_key=name)
+        self.rig.sql(
+            "update session_names set session_id = (select id from sessions "
+            f"where session_key = '{names[1]}') where session_key = "
+            f"'{names[0]}'")
+        for _ in range(8):
+            reply = self.rig.chat(message="what?", session_key=names[0])
+            self.assertEqual(reply.status, 200, reply)
+            sent = json.dumps(self.provider.last())
+            self.assertIn("BANDICOOT", sent)
+            self.assertNotIn("AARDVARK", sent)
+
     def test_messages_are_paged(self):
         self.use("openai:mock-echo")
         key = "page:" + uuid.uuid4().hex
