@@ -19,7 +19,7 @@
 static const struct out_col cols[] = { { "check", "CHECK" },
 	{ "state", "STATE" }, { "detail", "DETAIL" }, { NULL, NULL } };
 
-static void
+static void __attribute__((format(printf, 5, 0)))
 add_row(struct exam *x, const char *check, const char *state, const char *todo,
     const char *fmt, va_list ap)
 {

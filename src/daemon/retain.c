@@ -67,7 +67,7 @@ retain_tend(struct retain *r, struct db_pool *db, const struct conf *c,
 	int table;
 
 	for (table = 0; table < RETAINED_COUNT; table++) {
-		int64_t days = days_of(c, table);
+		int64_t days = days_of(c, (enum store_retained)table);
 
 		if (days == 0 || clock_mono() < r->due[table])
 			continue;
