@@ -136,8 +136,10 @@ keeper_free(struct keeper *k, int64_t deadline)
 	atomic_store(&k->stop, true);
 	change_ring();
 	while (pthread_timedjoin_np(k->thread, NULL, &ts) != 0) {
-		if (clock_mono() >= deadline)
+		if (clock_mono() >= deadline) {
+			pthread_detach(k->thread);
 			return -1;
+		}
 		poll(NULL, 0, 5);
 	}
 	mem_free(k);

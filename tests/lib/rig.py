@@ -15,17 +15,21 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
 from front import FRONTS, SOURCE, free_port
 BUILD = os.environ.get("SB_BUILD", "")
+# What time limits are multiplied with: for builds that check themselves.
+SLOWER = float(os.environ.get("SB_SLOWER", 1))
 HERE_PGTEMP = os.path.join(SOURCE, "tests", "lib", "pgtemp")
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
 def wait_until(check, seconds, what):
     """Poll ${check} until it gives something true; fail after ${seconds}."""
+    seconds *= SLOWER
     end = time.monotonic() + seconds
     while True:
         got = check()
@@ -34,6 +38,34 @@ def wait_until(check, seconds, what):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.02)
+
+
+class Floor(threading.Thread):
+    """What the machine, shared with other tests, takes at the moment for next
+    to nothing: a process that ends at once, asked for by one thread of many.
+    Limits that are figures of ROBUSTNESS have an allowance of it, and none on
+    a machine that is quiet."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.samples, self.over = [], threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(0.1):
+            began = time.monotonic()
+            subprocess.run(["true"], stdin=subprocess.DEVNULL)
+            ended = time.monotonic()
+            self.samples.append((ended, ended - began))
+
+    def limit(self, seconds, since):
+        """A limit of so many seconds for what has lasted since then."""
+        took = [t for ended, t in list(self.samples) if ended >= since]
+        return seconds * SLOWER + 5 * max(took, default=0)
+
+    def stop(self):
+        self.over.set()
+        self.join()
 
 
 class Reply:
