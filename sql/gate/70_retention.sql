@@ -119,4 +119,34 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected OR foreign_key_violation 
 END $$;
 REVOKE ALL ON FUNCTION gate.retain_turns(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.retain_turns(integer) TO sb_job;
+-- What was changed, from the beginning of each chain, and the checkpoints of
+-- that time.  The ends of the chains stay.
+CREATE OR REPLACE FUNCTION gate.retain_audit_log(p_days integer)
+RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = control, data, pg_temp SET lock_timeout = '300ms' AS $$
+DECLARE
+	cutoff timestamptz := now() - make_interval(days => p_days);
+	low uuid := data.uuid_floor(cutoff);
+	n integer := gate.retain_partition('audit_log', cutoff);
+BEGIN
+	IF n <> 0 THEN
+		RETURN n;
+	END IF;
+	DELETE FROM audit_log l USING (
+		SELECT account_id, id FROM audit_log WHERE id < low
+		ORDER BY id LIMIT 2000 FOR UPDATE SKIP LOCKED) old
+	WHERE l.id < low AND l.account_id = old.account_id AND l.id = old.id;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	IF n <> 0 THEN
+		RETURN n;
+	END IF;
+	DELETE FROM audit_checkpoints c USING (
+		SELECT account_id, seq FROM audit_checkpoints
+		WHERE at < cutoff LIMIT 2000 FOR UPDATE SKIP LOCKED) old
+	WHERE c.account_id = old.account_id AND c.seq = old.seq;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END $$;
+REVOKE ALL ON FUNCTION gate.retain_audit_log(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.retain_audit_log(integer) TO sb_job;
 SET LOCAL ROLE sb_gate;

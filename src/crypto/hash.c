@@ -72,6 +72,33 @@ crypto_sha256(const void *p, size_t n, unsigned char out[32])
 	must(EVP_Digest(p, n, out, NULL, sha256, NULL) == 1);
 }
 
+struct hash_run *
+crypto_sha256_begin(void)
+{
+	EVP_MD_CTX *ctx;
+
+	must(crypto_setup(NULL) == 0);
+	ctx = EVP_MD_CTX_new();
+	must(ctx != NULL && EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
+	return (struct hash_run *)ctx;
+}
+
+void
+crypto_sha256_add(struct hash_run *h, const void *p, size_t n)
+{
+	if (n > 0)
+		must(EVP_DigestUpdate((EVP_MD_CTX *)h, p, n) == 1);
+}
+
+void
+crypto_sha256_end(struct hash_run *h, unsigned char out[32])
+{
+	EVP_MD_CTX *ctx = (EVP_MD_CTX *)h;
+
+	must(EVP_DigestFinal_ex(ctx, out, NULL) == 1);
+	EVP_MD_CTX_free(ctx);
+}
+
 void
 crypto_hmac_sha256(const unsigned char *key, size_t key_len, const void *p,
     size_t n, unsigned char out[32])

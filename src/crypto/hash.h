@@ -11,6 +11,11 @@
 /* Initialise the libraries; once a process, before threads. */
 int crypto_setup(struct err *e);
 void crypto_sha256(const void *p, size_t n, unsigned char out[32]);
+/* The same piece by piece: begun, added to, and ended by ${out}. */
+struct hash_run;
+struct hash_run *crypto_sha256_begin(void);
+void crypto_sha256_add(struct hash_run *, const void *p, size_t n);
+void crypto_sha256_end(struct hash_run *, unsigned char out[32]);
 void crypto_hmac_sha256(const unsigned char *key, size_t key_len, const void *p,
     size_t n, unsigned char out[32]);
 /* One derived key per purpose (RFC 5869, SHA-256). */

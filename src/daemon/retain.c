@@ -22,8 +22,14 @@
 static int64_t
 days_of(const struct conf *c, enum store_retained table)
 {
-	return table == RETAINED_TURNS ? c->retention_days_turns
-	                               : c->retention_days_usage_rollups;
+	switch (table) {
+	case RETAINED_TURNS:
+		return c->retention_days_turns;
+	case RETAINED_USAGE_ROLLUPS:
+		return c->retention_days_usage_rollups;
+	default:
+		return c->retention_days_audit_log;
+	}
 }
 
 /* Nothing is left until the next round. */

@@ -156,6 +156,8 @@ static const struct {
 	[RETAINED_USAGE_ROLLUPS] = { "usage_rollups",
 	    { "daemon_retain_usage_rollups",
 		"SELECT gate.retain_usage_rollups($1)" } },
+	[RETAINED_AUDIT_LOG] = { "audit_log",
+	    { "daemon_retain_audit_log", "SELECT gate.retain_audit_log($1)" } },
 };
 
 const char *

@@ -36,7 +36,12 @@ int store_job_run(struct db_pool *, enum store_job, int64_t deadline,
     int64_t *n, struct err *e);
 
 /* Tables with a retention of their own. */
-enum store_retained { RETAINED_TURNS, RETAINED_USAGE_ROLLUPS, RETAINED_COUNT };
+enum store_retained {
+	RETAINED_TURNS,
+	RETAINED_USAGE_ROLLUPS,
+	RETAINED_AUDIT_LOG,
+	RETAINED_COUNT
+};
 const char *store_retained_name(int table);
 /* One step of removing what is older than ${days}: *n rows or partitions went;
  * 0: none is left, -1: a table was in use. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "telemetry/log.h"
+#include "telemetry/redact.h"
 #include "telemetry/redact_priv.h"
 #include "util/str.h"
 
@@ -201,17 +202,31 @@ match_url(const char *s, size_t n, size_t at, struct redact_found *f)
 	return f->hide > 0;
 }
 
+typedef bool matcher(const char *, size_t, size_t, struct redact_found *);
+
 static bool
-match(const char *s, size_t n, size_t at, bool random, struct redact_found *f)
+match(const char *s, size_t n, size_t at, struct redact_found *f)
 {
 	return match_uuid(s, n, at, f) || match_url(s, n, at, f) ||
 	       redact_pair(s, n, at, f) || redact_token(s, n, at, f) ||
-	       match_email(s, n, at, f) || redact_number(s, n, at, f) ||
-	       (random && redact_random(s, n, at, f));
+	       match_email(s, n, at, f) || redact_number(s, n, at, f);
 }
 
-void
-redact_text(const char *in, size_t n, char *out, size_t max, bool random)
+static bool
+match_random(const char *s, size_t n, size_t at, struct redact_found *f)
+{
+	return match(s, n, at, f) || redact_random(s, n, at, f);
+}
+
+static bool
+match_secret(const char *s, size_t n, size_t at, struct redact_found *f)
+{
+	return match_uuid(s, n, at, f) || match_url(s, n, at, f) ||
+	       redact_pair(s, n, at, f) || redact_token(s, n, at, f);
+}
+
+static void
+walk(const char *in, size_t n, char *out, size_t max, matcher *matches)
 {
 	struct out o = { .p = out, .max = max };
 	size_t at = 0;
@@ -221,7 +236,7 @@ redact_text(const char *in, size_t n, char *out, size_t max, bool random)
 	while (at < n) {
 		struct redact_found f = { .keep = 1 };
 
-		if (word_starts(in, at) && !match(in, n, at, random, &f))
+		if (word_starts(in, at) && !matches(in, n, at, &f))
 			f = (struct redact_found){ .keep = 1 };
 		if (!put(&o, in + at, f.keep) ||
 		    (f.mask != NULL && !put(&o, f.mask, strlen(f.mask)))) {
@@ -231,6 +246,18 @@ redact_text(const char *in, size_t n, char *out, size_t max, bool random)
 		at += f.keep + f.hide;
 	}
 	out[o.len] = '\0';
+}
+
+void
+redact_text(const char *in, size_t n, char *out, size_t max, bool random)
+{
+	walk(in, n, out, max, random ? match_random : match);
+}
+
+void
+redact_secrets(const char *in, size_t n, char *out, size_t max)
+{
+	walk(in, n, out, max, match_secret);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "telemetry/redact.h"
 #include "telemetry/redact_priv.h"
 
 #include "util/banned.h"
@@ -73,6 +74,12 @@ secret_name(const char *s, size_t n)
 		if (last_word(s, n, ends[i]))
 			return true;
 	return false;
+}
+
+bool
+redact_names_secret(const char *name)
+{
+	return secret_name(name, strlen(name));
 }
 
 bool

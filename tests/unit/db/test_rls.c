@@ -86,8 +86,9 @@ test_gate_list(void **state)
 	    "grantee <> proowner), ''), ' ' ORDER BY proname) FROM pg_proc "
 	    "WHERE pronamespace = 'gate'::regnamespace AND "
 	    "proowner::regrole::text <> 'sb_gate'",
-	    "maintain_partitions:sb_job retain_partition: "
-	    "retain_turns:sb_job retain_usage_rollups:sb_job");
+	    "maintain_partitions:sb_job retain_audit_log:sb_job "
+	    "retain_partition: retain_turns:sb_job "
+	    "retain_usage_rollups:sb_job");
 	mem_free(sql);
 	mem_free(dir);
 }
