@@ -10,6 +10,7 @@
 
 #include "agent/store.h"
 #include "agent/template.h"
+#include "audit/audit.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -67,6 +68,18 @@ display_ok(const char *s)
 	return chars >= 1 && chars <= DISPLAY_MAX;
 }
 
+/* The last call of a change: ${entry}, of which the caller has set what was and
+ * what is. */
+static void
+record(const void *ctx, const struct uuid *account, struct audit_entry *entry,
+    const char *action, const char *id_text, struct db_call *out)
+{
+	entry->action = action;
+	entry->object_kind = "agent";
+	entry->object_id = id_text;
+	audit_call(ctx, account, entry, out);
+}
+
 /* What the database refused, in the words of this domain. */
 static int
 explain(const struct agent_new *n, struct err *e)
@@ -90,10 +103,12 @@ agent_create(struct db_pool *db, const struct templates *templates,
     struct spec_error *errors, int *nerrors, struct err *e)
 {
 	char account_text[UUID_TEXT], id_text[UUID_TEXT];
-	struct db_call calls[] = {
+	struct db_call calls[3] = {
 		{ .stmt = &agent_store_create, .nparams = 6 },
 		{ .stmt = &agent_store_version, .nparams = 3 },
 	};
+	json_auto_t *after = NULL;
+	struct audit_entry entry = *n->who;
 	struct uuid made;
 	void *ctx;
 	int rc;
@@ -121,8 +136,13 @@ agent_create(struct db_pool *db, const struct templates *templates,
 	calls[0].param[4] = n->display_name;
 	calls[0].param[5] = as_text(ctx, n->configuration);
 	calls[1].param[2] = n->author;
+	after = json_pack("{s:s, s:s, s:s, s:O}", "agent_type", n->type,
+	    "instance_name", n->name, "display_name", n->display_name,
+	    "configuration", n->configuration);
+	entry.after = after;
+	record(ctx, account, &entry, "agent.create", id_text, &calls[2]);
 	rc = db_run(
-	    db, DB_CONTROL, account, calls, 2, clock_mono() + DEADLINE, ctx, e);
+	    db, DB_CONTROL, account, calls, 3, clock_mono() + DEADLINE, ctx, e);
 	if (rc == 0)
 		*id = made;
 	else
@@ -137,13 +157,18 @@ no_agent(struct err *e)
 	return err_set(e, ERR_NOT_FOUND, "There is no such agent.");
 }
 
-/* The type of an instance, below ctx. */
+/* An instance as it is now, below ctx. */
+struct now {
+	const char *type, *status;
+	json_t *configuration; /* a new reference */
+};
+
 static int
-type_of(struct db_pool *db, const struct uuid *account, const char *id_text,
-    const void *ctx, const char **ret, struct err *e)
+now_of(struct db_pool *db, const struct uuid *account, const char *id_text,
+    const void *ctx, struct now *out, struct err *e)
 {
 	char account_text[UUID_TEXT];
-	struct db_call call = { .stmt = &agent_store_type,
+	struct db_call call = { .stmt = &agent_store_now,
 		.param = { account_text, id_text },
 		.nparams = 2 };
 
@@ -153,79 +178,103 @@ type_of(struct db_pool *db, const struct uuid *account, const char *id_text,
 		return -1;
 	if (db_rows(call.result) == 0)
 		return no_agent(e);
-	*ret = db_text(call.result, 0, 0);
+	out->type = db_text(call.result, 0, 0);
+	out->status = db_text(call.result, 0, 1);
+	out->configuration = json_loadb(
+	    db_text(call.result, 0, 2), db_len(call.result, 0, 2), 0, NULL);
 	return 0;
 }
 
 int
 agent_configure(struct db_pool *db, const struct templates *templates,
     const struct uuid *account, const struct uuid *id,
-    const json_t *configuration, const char *author, int64_t *version,
-    struct spec_error *errors, int *nerrors, struct err *e)
+    const json_t *configuration, const char *author,
+    const struct audit_entry *who, int64_t *version, struct spec_error *errors,
+    int *nerrors, struct err *e)
 {
 	char account_text[UUID_TEXT], id_text[UUID_TEXT];
-	struct db_call calls[] = {
+	struct db_call calls[3] = {
 		{ .stmt = &agent_store_configure, .nparams = 3 },
 		{ .stmt = &agent_store_version, .nparams = 3 },
 	};
+	json_auto_t *before = NULL, *after = NULL;
 	void *ctx = mem_root("agent_configure");
-	const char *type = "";
+	struct audit_entry entry = *who;
+	struct now now = { 0 };
 	int rc = -1;
 
 	*nerrors = 0;
 	id_format(account, account_text);
 	id_format(id, id_text);
-	if (type_of(db, account, id_text, ctx, &type, e) != 0 ||
-	    check(templates, type, configuration, errors, nerrors, e) != 0)
+	if (now_of(db, account, id_text, ctx, &now, e) != 0 ||
+	    check(templates, now.type, configuration, errors, nerrors, e) != 0)
 		goto out;
 
 	calls[0].param[0] = calls[1].param[0] = account_text;
 	calls[0].param[1] = calls[1].param[1] = id_text;
 	calls[0].param[2] = as_text(ctx, configuration);
 	calls[1].param[2] = author;
-	if (db_run(db, DB_CONTROL, account, calls, 2, clock_mono() + DEADLINE,
+	before = json_pack("{s:O?}", "configuration", now.configuration);
+	after = json_pack("{s:O}", "configuration", configuration);
+	entry.before = before;
+	entry.after = after;
+	record(ctx, account, &entry, "agent.configure", id_text, &calls[2]);
+	if (db_run(db, DB_CONTROL, account, calls, 3, clock_mono() + DEADLINE,
 		ctx, e) != 0) {
 		explain(NULL, e);
-		goto out;
-	}
-	if (db_rows(calls[1].result) == 0) {
-		no_agent(e); /* gone since we asked for its type */
 		goto out;
 	}
 	*version = db_int(calls[1].result, 0, 0);
 	rc = 0;
 out:
+	json_decref(now.configuration);
 	mem_free(ctx);
 	return rc;
 }
 
 int
 agent_set_status(struct db_pool *db, const struct uuid *account,
-    const struct uuid *id, const char *status, struct err *e)
+    const struct uuid *id, const char *status, const struct audit_entry *who,
+    struct err *e)
 {
-	static const char *const known[] = { "active", "inactive", "archived" };
+	static const struct {
+		const char *status, *action;
+	} known[] = { { "active", "agent.activate" },
+		{ "inactive", "agent.deactivate" },
+		{ "archived", "agent.archive" } };
 	char account_text[UUID_TEXT], id_text[UUID_TEXT];
-	struct db_call call = { .stmt = &agent_store_status,
-		.param = { account_text, id_text, status },
-		.nparams = 3 };
-	bool ok = false;
+	struct db_call calls[2] = { { .stmt = &agent_store_status,
+	    .param = { account_text, id_text, status },
+	    .nparams = 3 } };
+	json_auto_t *before = NULL, *after = NULL;
+	struct audit_entry entry = *who;
+	const char *action = NULL;
+	struct now now = { 0 };
 	void *ctx;
 	int rc;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		ok = ok || strcmp(status, known[i]) == 0;
-	if (!ok)
+		if (strcmp(status, known[i].status) == 0)
+			action = known[i].action;
+	if (action == NULL)
 		return err_set(e, ERR_INVALID,
 		    "A status is active, inactive or archived.");
 	ctx = mem_root("agent_set_status");
 	id_format(account, account_text);
 	id_format(id, id_text);
-	rc = db_run(
-	    db, DB_CONTROL, account, &call, 1, clock_mono() + DEADLINE, ctx, e);
-	if (rc != 0)
-		rc = explain(NULL, e);
-	else if (db_rows(call.result) == 0)
-		rc = no_agent(e);
+	rc = now_of(db, account, id_text, ctx, &now, e);
+	if (rc == 0) {
+		before = json_pack("{s:s}", "status", now.status);
+		after = json_pack("{s:s}", "status", status);
+		entry.before = before;
+		entry.after = after;
+		record(ctx, account, &entry, action, id_text, &calls[1]);
+		rc = db_run(db, DB_CONTROL, account, calls, 2,
+		    clock_mono() + DEADLINE, ctx, e);
+		if (rc != 0)
+			rc = explain(NULL, e);
+	}
+	json_decref(now.configuration);
 	mem_free(ctx);
 	return rc;
 }

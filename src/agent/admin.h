@@ -1,4 +1,8 @@
-/* Making and changing agent instances (CLI now, API and pages later). */
+/*
+ * Making and changing agent instances (CLI now, API and pages later).  Each
+ * change is recorded in the same transaction as done by ${who}, of which actor,
+ * address and request id are read (audit/audit.h).
+ */
 #ifndef AGENT_ADMIN_H
 #define AGENT_ADMIN_H
 
@@ -8,6 +12,7 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct audit_entry;
 struct db_pool;
 struct templates;
 
@@ -15,6 +20,7 @@ struct agent_new {
 	const char *type, *name, *display_name;
 	const json_t *configuration;
 	const char *author; /* who, for the version's record */
+	const struct audit_entry *who;
 };
 
 /* Create an active instance with version 1.  ERR_LIMIT (max_agents, decided in
@@ -25,10 +31,12 @@ int agent_create(struct db_pool *, const struct templates *,
 /* Save ${configuration} as a new version; *version is its number. */
 int agent_configure(struct db_pool *, const struct templates *,
     const struct uuid *account, const struct uuid *id,
-    const json_t *configuration, const char *author, int64_t *version,
-    struct spec_error *errors, int *nerrors, struct err *e);
+    const json_t *configuration, const char *author,
+    const struct audit_entry *who, int64_t *version, struct spec_error *errors,
+    int *nerrors, struct err *e);
 /* status: active, inactive or archived. */
 int agent_set_status(struct db_pool *, const struct uuid *account,
-    const struct uuid *id, const char *status, struct err *e);
+    const struct uuid *id, const char *status, const struct audit_entry *who,
+    struct err *e);
 
 #endif

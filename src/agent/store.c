@@ -10,8 +10,8 @@ const struct db_stmt agent_store_spec = { "agent_spec",
 	"WHERE i.account_id = $1::uuid AND i.agent_type = $2 "
 	"AND i.instance_name = $3 AND i.status = 'active'" };
 
-const struct db_stmt agent_store_type = { "agent_type",
-	"SELECT agent_type FROM agent_instances "
+const struct db_stmt agent_store_now = { "agent_now",
+	"SELECT agent_type, status, configuration FROM agent_instances "
 	"WHERE account_id = $1::uuid AND id = $2::uuid" };
 
 const struct db_stmt agent_store_create = { "agent_create",
@@ -20,9 +20,10 @@ const struct db_stmt agent_store_create = { "agent_create",
 	"VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6::jsonb)" };
 
 const struct db_stmt agent_store_configure = { "agent_configure",
-	"UPDATE agent_instances SET configuration = $3::jsonb, "
+	"WITH c AS (UPDATE agent_instances SET configuration = $3::jsonb, "
 	"config_version = config_version + 1, updated_at = now() "
-	"WHERE account_id = $1::uuid AND id = $2::uuid" };
+	"WHERE account_id = $1::uuid AND id = $2::uuid RETURNING 1) "
+	"SELECT gate.found(count(*), 'agent') FROM c" };
 
 const struct db_stmt agent_store_version = { "agent_version",
 	"INSERT INTO agent_config_versions (account_id, agent_instance_id, "
@@ -32,5 +33,6 @@ const struct db_stmt agent_store_version = { "agent_version",
 	"RETURNING version" };
 
 const struct db_stmt agent_store_status = { "agent_status",
-	"UPDATE agent_instances SET status = $3, updated_at = now() "
-	"WHERE account_id = $1::uuid AND id = $2::uuid RETURNING id" };
+	"WITH c AS (UPDATE agent_instances SET status = $3, updated_at = now() "
+	"WHERE account_id = $1::uuid AND id = $2::uuid RETURNING 1) "
+	"SELECT gate.found(count(*), 'agent') FROM c" };

@@ -8,15 +8,15 @@
  * config_version, config_epoch and slot of the account, of the active instance,
  * one snapshot. */
 extern const struct db_stmt agent_store_spec;
-/* (account, id) -> agent_type */
-extern const struct db_stmt agent_store_type;
+/* (account, id) -> agent_type, status, configuration */
+extern const struct db_stmt agent_store_now;
 /* (account, id, type, name, display name, configuration) */
 extern const struct db_stmt agent_store_create;
-/* (account, id, configuration) */
+/* (account, id, configuration); SB404 when there is none */
 extern const struct db_stmt agent_store_configure;
 /* (account, id, author): record what the instance has now -> version */
 extern const struct db_stmt agent_store_version;
-/* (account, id, status) */
+/* (account, id, status); SB404 when there is none */
 extern const struct db_stmt agent_store_status;
 
 #endif

@@ -5,14 +5,18 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/spec.h"
 #include "agent/template.h"
+#include "audit/audit.h"
 #include "cli/store.h"
 #include "conf/conf.h"
 #include "db/db.h"
@@ -322,6 +326,29 @@ cli_account(struct cli *c, struct db_pool **db, struct uuid *id, struct err *e)
 	if (cli_db(c, db, e) != 0)
 		return -1;
 	return store_account_id(*db, c->word[0], id, e);
+}
+
+const struct audit_entry *
+cli_who(struct cli *c)
+{
+	struct audit_entry *who = mem_new(c->ctx, struct audit_entry);
+	const struct passwd *pw = getpwuid(geteuid());
+	const char *sudo = getenv("SUDO_USER");
+	char host[256];
+
+	who->actor_kind = "cli";
+	who->actor_id = mem_printf(c->ctx, "%ld", (long)geteuid());
+	who->actor_name = pw != NULL ? pw->pw_name : who->actor_id;
+	/* Who may become another user by sudo is asked to say so. */
+	who->actor_name =
+	    sudo != NULL && sudo[0] != '\0'
+		? mem_printf(c->ctx, "%s (sudo by %s)", who->actor_name, sudo)
+		: mem_strdup(c->ctx, who->actor_name);
+	if (gethostname(host, sizeof host) == 0) {
+		host[sizeof host - 1] = '\0';
+		who->address = mem_strdup(c->ctx, host);
+	}
+	return who;
 }
 
 int

@@ -15,6 +15,7 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct audit_entry;
 struct cli;
 struct conf;
 struct db_pool;
@@ -99,6 +100,10 @@ void cli_errors(struct cli *, const struct spec_error *, int n);
 /* Pool and id of the account named by the first word. */
 int cli_account(
     struct cli *, struct db_pool **db, struct uuid *id, struct err *);
+
+/* Who runs the command, for the audit log: the system's user, on this host;
+ * what is done is for the caller to add to a copy.  Lives as long as c. */
+const struct audit_entry *cli_who(struct cli *);
 
 /*
  * Read all of ${path} ("-": standard input), up to ${max} bytes, below

@@ -17,7 +17,7 @@
 
 int
 issue_key(struct db_pool *db, const struct uuid *account, struct issue_key *k,
-    struct err *e)
+    const struct audit_entry *who, struct err *e)
 {
 	unsigned char hash[32];
 	struct store_key row = { .name = k->name,
@@ -32,8 +32,8 @@ issue_key(struct db_pool *db, const struct uuid *account, struct issue_key *k,
 	row.id = k->id;
 	key_make(k->kind, k->text, k->prefix, hash);
 	if (k->kind == KEY_API)
-		return store_key_api(db, account, &row, e);
-	return store_key_widget(db, account, &row, e);
+		return store_key_api(db, account, &row, who, e);
+	return store_key_widget(db, account, &row, who, e);
 }
 
 int
@@ -89,7 +89,8 @@ issue_password_given(struct cli *c, const char *email, const char **ret,
 
 int
 issue_user(struct db_pool *db, const char *email, const char *name,
-    const char *password, bool platform_admin, struct uuid *id, struct err *e)
+    const char *password, bool platform_admin, const struct audit_entry *who,
+    struct uuid *id, struct err *e)
 {
 	void *ctx = mem_root("user");
 	struct store_user u = {
@@ -102,7 +103,7 @@ issue_user(struct db_pool *db, const char *email, const char *name,
 	rc = crypto_password_hash(ctx, password, &hash, e);
 	if (rc == 0) {
 		u.password_hash = hash;
-		rc = store_user_create(db, &u, e);
+		rc = store_user_create(db, &u, who, e);
 		if (rc != 0 && e->code == ERR_CONFLICT)
 			rc = err_set(e, ERR_CONFLICT,
 			    "there is a user %s already", email);

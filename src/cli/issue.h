@@ -1,4 +1,5 @@
-/* Making keys and people: shared by their verbs and the demo. */
+/* Making keys and people: shared by their verbs and the demo.  Recorded as done
+ * by ${who}. */
 #ifndef CLI_ISSUE_H
 #define CLI_ISSUE_H
 
@@ -10,6 +11,7 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct audit_entry;
 struct cli;
 struct db_pool;
 
@@ -26,7 +28,7 @@ struct issue_key {
 };
 
 int issue_key(struct db_pool *, const struct uuid *account, struct issue_key *,
-    struct err *);
+    const struct audit_entry *who, struct err *);
 /* Scheme and host with an optional port or ":*", nothing else; or an error
  * that says so. */
 int issue_origin_check(const char *origin, struct err *);
@@ -40,7 +42,8 @@ int issue_password_given(struct cli *, const char *email, const char **ret,
     bool *made, struct err *);
 /* Make a user; ERR_CONFLICT when the address is taken. */
 int issue_user(struct db_pool *, const char *email, const char *name,
-    const char *password, bool platform_admin, struct uuid *id, struct err *);
+    const char *password, bool platform_admin, const struct audit_entry *who,
+    struct uuid *id, struct err *);
 /* A local part, one @, a domain; no blanks; at most 254 characters. */
 bool issue_email_ok(const char *email);
 

@@ -1,6 +1,9 @@
 /* Running statements, and turning their rows into JSON. */
 #include "cli/rows.h"
 
+#include <string.h>
+
+#include "audit/audit.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
@@ -130,5 +133,21 @@ rows_change(struct db_pool *db, const struct uuid *account,
 	if (rc == 0 && rows != NULL)
 		*rows = db_rows(call->result);
 	mem_free(ctx);
+	return rc;
+}
+
+int
+rows_record(struct db_pool *db, const struct uuid *account,
+    struct db_call *calls, int n, const struct audit_entry *entry,
+    const void *ctx, struct err *e)
+{
+	struct db_call *all = mem_array(ctx, struct db_call, (size_t)n + 1);
+	int rc;
+
+	memcpy(all, calls, (size_t)n * sizeof(*all));
+	audit_call(ctx, account, entry, &all[n]);
+	rc = rows_run(db, account, all, n + 1, ctx, e);
+	if (rc == 0)
+		memcpy(calls, all, (size_t)n * sizeof(*all));
 	return rc;
 }

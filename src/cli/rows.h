@@ -11,6 +11,8 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct audit_entry;
+
 enum rows_kind { ROW_END, ROW_TEXT, ROW_INT, ROW_REAL, ROW_BOOL, ROW_JSON };
 
 /* A column of a result: its member's name, and what it is. */
@@ -46,5 +48,9 @@ int rows_id(struct db_pool *, const struct uuid *account, struct db_call *,
 /* Run one statement; *rows (may be NULL): how many rows it returned. */
 int rows_change(struct db_pool *, const struct uuid *account, struct db_call *,
     int *rows, struct err *);
+/* A change: run ${n} statements and append ${entry} to the audit log of the
+ * account (NULL: of the platform), in one transaction. */
+int rows_record(struct db_pool *, const struct uuid *account, struct db_call *,
+    int n, const struct audit_entry *entry, const void *ctx, struct err *);
 
 #endif

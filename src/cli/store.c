@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/audit.h"
 #include "cli/rows.h"
 #include "db/db.h"
+#include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -57,15 +59,28 @@ static const struct db_stmt account_create_sql = { "cli_account_create",
 
 int
 store_account_create(struct db_pool *db, const struct uuid *id,
-    const char *slug, const char *name, const char *tier, struct err *e)
+    const char *slug, const char *name, const char *tier,
+    const struct audit_entry *who, struct err *e)
 {
+	json_auto_t *after = json_pack(
+	    "{s:s, s:s, s:s}", "slug", slug, "name", name, "tier", tier);
+	struct audit_entry entry = *who;
 	char text[UUID_TEXT];
+	void *ctx;
+	int rc;
 
 	id_format(id, text);
 	struct db_call call = { &account_create_sql,
 		.param = { text, slug, name, tier }, .nparams = 4 };
 
-	return rows_change(db, id, &call, NULL, e);
+	entry.action = "account.create";
+	entry.object_kind = "account";
+	entry.object_id = text;
+	entry.after = after;
+	ctx = mem_root("account");
+	rc = rows_record(db, id, &call, 1, &entry, ctx, e);
+	mem_free(ctx);
+	return rc;
 }
 
 static const struct db_stmt account_list_sql = { "cli_account_list",
@@ -98,62 +113,106 @@ store_account_show(
 	return rows_one(db, NULL, &call, account_cols, "account", slug, ret, e);
 }
 
-static const struct db_stmt account_tier_sql = { "cli_account_tier",
-	"UPDATE accounts SET tier = $2, updated_at = now() WHERE id = $1"
-	" RETURNING 1" };
-static const struct db_stmt account_active_sql = { "cli_account_active",
-	"UPDATE accounts SET is_active = $2, updated_at = now() WHERE id = $1"
-	" RETURNING 1" };
-static const struct db_stmt account_max_agents_sql = { "cli_account_max_agents",
-	"UPDATE accounts SET max_agents = $2, updated_at = now()"
-	" WHERE id = $1 RETURNING 1" };
-static const struct db_stmt account_requests_sql = { "cli_account_requests",
-	"UPDATE accounts SET requests_per_hour = $2, updated_at = now()"
-	" WHERE id = $1 RETURNING 1" };
+#define ACCOUNT_SET(column)                                                    \
+	"WITH c AS (UPDATE accounts SET " column                               \
+	" = $2, updated_at = now() WHERE id = $1 RETURNING 1)"                 \
+	" SELECT gate.found(count(*), 'account') FROM c"
 
-/* Set one column of the account's row. */
+static const struct db_stmt account_now_sql = { "cli_account_now",
+	"SELECT tier, is_active, max_agents, requests_per_hour FROM accounts"
+	" WHERE id = $1" };
+static const struct rows_col account_now_cols[] = { { "tier", ROW_TEXT },
+	{ "is_active", ROW_BOOL }, { "max_agents", ROW_INT },
+	{ "requests_per_hour", ROW_INT }, { NULL, ROW_END } };
+static const struct db_stmt account_tier_sql = { "cli_account_tier",
+	ACCOUNT_SET("tier") };
+static const struct db_stmt account_active_sql = { "cli_account_active",
+	ACCOUNT_SET("is_active") };
+static const struct db_stmt account_max_agents_sql = { "cli_account_max_agents",
+	ACCOUNT_SET("max_agents") };
+static const struct db_stmt account_requests_sql = { "cli_account_requests",
+	ACCOUNT_SET("requests_per_hour") };
+
+/* A column of an account's row, and what it shall be. */
+struct account_change {
+	const struct db_stmt *stmt;
+	const char *action, *column, *value;
+	json_t *after; /* the value as JSON; taken over */
+};
+
 static int
-account_set(struct db_pool *db, const struct db_stmt *stmt,
-    const struct uuid *account, const char *value, struct err *e)
+account_set(struct db_pool *db, const struct uuid *account,
+    const struct account_change *change, const struct audit_entry *who,
+    struct err *e)
 {
+	json_auto_t *now = NULL, *before = json_object(),
+		    *after = json_pack("{s:o}", change->column, change->after);
+	struct audit_entry entry = *who;
 	char id[UUID_TEXT];
-	int rows;
+	void *ctx;
+	int rc;
 
 	id_format(account, id);
-	struct db_call call = { stmt, .param = { id, value }, .nparams = 2 };
+	struct db_call calls[] = {
+		{ &account_now_sql, .param = { id }, .nparams = 1 },
+		{ change->stmt, .param = { id, change->value }, .nparams = 2 }
+	};
 
-	if (rows_change(db, account, &call, &rows, e) != 0)
+	if (rows_one(db, account, &calls[0], account_now_cols, "account", id,
+		&now, e) != 0)
 		return -1;
-	return rows == 1 ? 0 : err_set(e, ERR_NOT_FOUND, "no such account");
+	json_object_set(
+	    before, change->column, json_object_get(now, change->column));
+	entry.action = change->action;
+	entry.object_kind = "account";
+	entry.object_id = id;
+	entry.before = before;
+	entry.after = after;
+	ctx = mem_root("account");
+	rc = rows_record(db, account, &calls[1], 1, &entry, ctx, e);
+	mem_free(ctx);
+	return rc;
 }
 
 int
 store_account_tier(struct db_pool *db, const struct uuid *account,
-    const char *tier, struct err *e)
+    const char *tier, const struct audit_entry *who, struct err *e)
 {
-	return account_set(db, &account_tier_sql, account, tier, e);
+	const struct account_change change = { &account_tier_sql,
+		"account.set_tier", "tier", tier, json_string(tier) };
+
+	return account_set(db, account, &change, who, e);
 }
 
 int
-store_account_active(
-    struct db_pool *db, const struct uuid *account, bool active, struct err *e)
+store_account_active(struct db_pool *db, const struct uuid *account,
+    bool active, const struct audit_entry *who, struct err *e)
 {
-	return account_set(
-	    db, &account_active_sql, account, active ? "t" : "f", e);
+	const struct account_change change = { &account_active_sql,
+		active ? "account.activate" : "account.deactivate", "is_active",
+		active ? "t" : "f", json_boolean(active) };
+
+	return account_set(db, account, &change, who, e);
 }
 
 int
 store_account_limit(struct db_pool *db, const struct uuid *account,
-    const char *name, const int64_t *value, struct err *e)
+    const char *name, const int64_t *value, const struct audit_entry *who,
+    struct err *e)
 {
-	const struct db_stmt *stmt = strcmp(name, "max_agents") == 0
-	                                 ? &account_max_agents_sql
-	                                 : &account_requests_sql;
+	bool agents = strcmp(name, "max_agents") == 0;
 	char text[24];
+	const struct account_change change = {
+		agents ? &account_max_agents_sql : &account_requests_sql,
+		"account.set_limit",
+		agents ? "max_agents" : "requests_per_hour",
+		value != NULL ? text : NULL,
+		value != NULL ? json_integer((json_int_t)*value) : json_null()
+	};
 
 	if (value != NULL)
 		snprintf(text, sizeof text, "%" PRId64, *value);
-	return account_set(db, stmt, account, value != NULL ? text : NULL, e);
+	return account_set(db, account, &change, who, e);
 }
 
 /* ---- agents ---- */
@@ -237,6 +296,38 @@ hash_text(const unsigned char hash[32], char out[HASH_TEXT])
 	str_hex(hash, 32, out + 2);
 }
 
+/* Run ${call} and record the key that it makes. */
+static int
+key_made(struct db_pool *db, const struct uuid *account, struct db_call *call,
+    const struct store_key *k, bool widget, const struct audit_entry *who,
+    struct err *e)
+{
+	char id[UUID_TEXT], agent[UUID_TEXT], expires[CLOCK_RFC3339_SIZE];
+	struct audit_entry entry = *who;
+	json_auto_t *after = NULL;
+	void *ctx;
+	int rc;
+
+	id_format(&k->id, id);
+	if (k->agent != NULL)
+		id_format(k->agent, agent);
+	if (k->expires_us != NULL)
+		clock_rfc3339(*k->expires_us, expires);
+	after = json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:O*}", "name", k->name,
+	    "prefix", k->prefix, "role", k->role, "expires_at",
+	    k->expires_us != NULL ? expires : NULL, "agent_id",
+	    k->agent != NULL ? agent : NULL, "origins",
+	    widget ? k->origins : NULL);
+	entry.action = widget ? "widget_key.create" : "api_key.create";
+	entry.object_kind = widget ? "widget_key" : "api_key";
+	entry.object_id = id;
+	entry.after = after;
+	ctx = mem_root("key");
+	rc = rows_record(db, account, call, 1, &entry, ctx, e);
+	mem_free(ctx);
+	return rc;
+}
+
 static const struct db_stmt key_api_sql = { "cli_key_api",
 	"INSERT INTO api_keys (account_id, id, name, prefix, key_hash, role,"
 	" expires_at) VALUES ($1, $2, $3, $4, $5, $6, " ROWS_FROM_US(
@@ -244,7 +335,7 @@ static const struct db_stmt key_api_sql = { "cli_key_api",
 
 int
 store_key_api(struct db_pool *db, const struct uuid *account,
-    const struct store_key *k, struct err *e)
+    const struct store_key *k, const struct audit_entry *who, struct err *e)
 {
 	char aid[UUID_TEXT], id[UUID_TEXT], hash[HASH_TEXT], expires[24];
 
@@ -258,7 +349,7 @@ store_key_api(struct db_pool *db, const struct uuid *account,
 		    k->expires_us != NULL ? expires : NULL },
 		.nparams = 7 };
 
-	return rows_change(db, account, &call, NULL, e);
+	return key_made(db, account, &call, k, false, who, e);
 }
 
 static const struct db_stmt key_widget_sql = { "cli_key_widget",
@@ -268,7 +359,7 @@ static const struct db_stmt key_widget_sql = { "cli_key_widget",
 
 int
 store_key_widget(struct db_pool *db, const struct uuid *account,
-    const struct store_key *k, struct err *e)
+    const struct store_key *k, const struct audit_entry *who, struct err *e)
 {
 	char aid[UUID_TEXT], id[UUID_TEXT], agent[UUID_TEXT], hash[HASH_TEXT];
 	char *origins = json_dumps(k->origins, JSON_COMPACT);
@@ -284,7 +375,7 @@ store_key_widget(struct db_pool *db, const struct uuid *account,
 		    k->agent != NULL ? agent : NULL, origins },
 		.nparams = 7 };
 
-	rc = rows_change(db, account, &call, NULL, e);
+	rc = key_made(db, account, &call, k, true, who, e);
 	free(origins);
 	return rc;
 }
@@ -329,16 +420,11 @@ static const struct db_stmt key_list_sql = { "cli_key_list",
 static const struct db_stmt key_revoke_sql = { "cli_key_revoke",
 	"WITH a AS (UPDATE api_keys"
 	" SET revoked_at = coalesce(revoked_at, now())"
-	" WHERE account_id = $1 AND (id::text = $2 OR prefix = $2)"
-	" RETURNING id, name, prefix, role, expires_at, revoked_at, "
-	"last_used_at,"
-	" created_at), k AS (UPDATE widget_keys"
-	" SET revoked_at = coalesce(revoked_at, now())"
-	" WHERE account_id = $1 AND (id::text = $2 OR prefix = $2)"
-	" RETURNING account_id, id, name, prefix, agent_instance_id,"
-	" allowed_origins, revoked_at, created_at) SELECT " KEY_COLS_API
-	" FROM a UNION ALL"
-	" SELECT " KEY_COLS_WIDGET " FROM k" };
+	" WHERE account_id = $1 AND id = $2 RETURNING 1), k AS ("
+	"UPDATE widget_keys SET revoked_at = coalesce(revoked_at, now())"
+	" WHERE account_id = $1 AND id = $2 RETURNING 1)"
+	" SELECT gate.found(count(*), 'key')"
+	" FROM (SELECT FROM a UNION ALL SELECT FROM k) r" };
 static const struct rows_col key_cols[] = { { "id", ROW_TEXT },
 	{ "kind", ROW_TEXT }, { "name", ROW_TEXT }, { "prefix", ROW_TEXT },
 	{ "role", ROW_TEXT }, { "agent", ROW_TEXT }, { "origins", ROW_JSON },
@@ -358,17 +444,82 @@ store_key_list(
 	return rows_list(db, account, &call, key_cols, ret, e);
 }
 
+/* The one key of that id or prefix, as key_list shows it. */
+static int
+key_find(struct db_pool *db, const struct uuid *account, const char *key,
+    json_t **ret, struct err *e)
+{
+	json_auto_t *rows = NULL;
+	json_t *row, *found = NULL;
+	size_t i;
+
+	if (store_key_list(db, account, &rows, e) != 0)
+		return -1;
+	json_array_foreach(rows, i, row)
+	{
+		const char *id = json_string_value(json_object_get(row, "id")),
+			   *prefix = json_string_value(
+			       json_object_get(row, "prefix"));
+
+		if (strcmp(id, key) != 0 && strcmp(prefix, key) != 0)
+			continue;
+		if (found != NULL)
+			return err_set(e, ERR_CONFLICT,
+			    "more than one key begins with %s; give its id",
+			    key);
+		found = row;
+	}
+	if (found == NULL)
+		return err_set(e, ERR_NOT_FOUND, "no key %s", key);
+	*ret = json_incref(found);
+	return 0;
+}
+
+/* What of a key's row the record tells. */
+static json_t *
+key_state(const json_t *row)
+{
+	return json_pack("{s:O, s:O, s:O}", "name",
+	    json_object_get(row, "name"), "prefix",
+	    json_object_get(row, "prefix"), "revoked_at",
+	    json_object_get(row, "revoked_at"));
+}
+
 int
 store_key_revoke(struct db_pool *db, const struct uuid *account,
-    const char *key, json_t **ret, struct err *e)
+    const char *key, const struct audit_entry *who, json_t **ret, struct err *e)
 {
+	json_auto_t *row = NULL, *before = NULL;
+	struct audit_entry entry = *who;
 	char aid[UUID_TEXT];
+	void *ctx;
+	int rc;
 
+	if (key_find(db, account, key, &row, e) != 0)
+		return -1;
 	id_format(account, aid);
-	struct db_call call = { &key_revoke_sql, .param = { aid, key },
+	struct db_call call = { &key_revoke_sql,
+		.param = { aid, json_string_value(json_object_get(row, "id")) },
 		.nparams = 2 };
 
-	return rows_one(db, account, &call, key_cols, "key", key, ret, e);
+	before = key_state(row);
+	entry.object_id = call.param[1];
+	entry.object_kind =
+	    strcmp(json_string_value(json_object_get(row, "kind")), "api") == 0
+		? "api_key"
+		: "widget_key";
+	entry.action = strcmp(entry.object_kind, "api_key") == 0
+	                   ? "api_key.revoke"
+	                   : "widget_key.revoke";
+	entry.before = before;
+	ctx = mem_root("key");
+	rc = rows_record(db, account, &call, 1, &entry, ctx, e);
+	mem_free(ctx);
+	/* as it stands now */
+	return rc == 0
+	           ? key_find(db, account,
+			 json_string_value(json_object_get(row, "id")), ret, e)
+	           : -1;
 }
 
 static const struct db_stmt key_good_sql = { "cli_key_good",

@@ -4,7 +4,9 @@
  * them); a function returns 0, or -1 with e as db_run() sets it.  Functions
  * with ${account} work inside that account; the others go through the gate
  * functions of sql/gate/30_admin.sql or tables without accounts.  People,
- * reports and the demo have stores of their own.
+ * reports and the demo have stores of their own.  What changes something
+ * records it in the same transaction as done by ${who}, of which actor and
+ * address are read.
  */
 #ifndef CLI_STORE_H
 #define CLI_STORE_H
@@ -16,6 +18,7 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct audit_entry;
 struct db_pool;
 
 /* Accounts */
@@ -25,18 +28,20 @@ int store_account_epoch(struct db_pool *, const char *slug, int64_t *slot,
 int store_account_id(
     struct db_pool *, const char *slug, struct uuid *id, struct err *);
 int store_account_create(struct db_pool *, const struct uuid *id,
-    const char *slug, const char *name, const char *tier, struct err *);
+    const char *slug, const char *name, const char *tier,
+    const struct audit_entry *who, struct err *);
 int store_account_list(struct db_pool *, json_t **ret, struct err *);
 int store_account_show(
     struct db_pool *, const char *slug, json_t **ret, struct err *);
 int store_account_tier(struct db_pool *, const struct uuid *account,
-    const char *tier, struct err *);
-int store_account_active(
-    struct db_pool *, const struct uuid *account, bool active, struct err *);
+    const char *tier, const struct audit_entry *who, struct err *);
+int store_account_active(struct db_pool *, const struct uuid *account,
+    bool active, const struct audit_entry *who, struct err *);
 /* ${name}: max_agents or requests_per_hour; ${value}: -1 unlimited, NULL the
  * tier's. */
 int store_account_limit(struct db_pool *, const struct uuid *account,
-    const char *name, const int64_t *value, struct err *);
+    const char *name, const int64_t *value, const struct audit_entry *who,
+    struct err *);
 
 /* Agents; making and changing them is agent/admin.h's. */
 int store_agent_list(struct db_pool *, const struct uuid *account,
@@ -58,14 +63,15 @@ struct store_key {
 	const json_t *origins;     /* widget: array of strings */
 };
 int store_key_api(struct db_pool *, const struct uuid *account,
-    const struct store_key *, struct err *);
+    const struct store_key *, const struct audit_entry *who, struct err *);
 int store_key_widget(struct db_pool *, const struct uuid *account,
-    const struct store_key *, struct err *);
+    const struct store_key *, const struct audit_entry *who, struct err *);
 int store_key_list(
     struct db_pool *, const struct uuid *account, json_t **ret, struct err *);
-/* By id or prefix; what was revoked, as key_list shows it.  ERR_NOT_FOUND. */
+/* By id or prefix; what was revoked, as key_list shows it.  ERR_NOT_FOUND;
+ * ERR_CONFLICT where several keys begin so. */
 int store_key_revoke(struct db_pool *, const struct uuid *account,
-    const char *key, json_t **ret, struct err *);
+    const char *key, const struct audit_entry *who, json_t **ret, struct err *);
 /* Is there a key with this hash that still works? */
 int store_key_good(struct db_pool *, const struct uuid *account,
     const unsigned char hash[32], bool *good, struct err *);

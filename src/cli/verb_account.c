@@ -86,8 +86,8 @@ verb_account_create(struct cli *c, struct err *e)
 		return -1;
 	*e = (struct err){ 0 };
 	id_new(&id);
-	if (store_account_create(
-		db, &id, slug, name != NULL ? name : slug, tier, e) != 0)
+	if (store_account_create(db, &id, slug, name != NULL ? name : slug,
+		tier, cli_who(c), e) != 0)
 		return tier_error(tier, e);
 	return show(c, db, e);
 }
@@ -123,7 +123,7 @@ verb_account_set_tier(struct cli *c, struct err *e)
 
 	if (cli_account(c, &db, &id, e) != 0)
 		return -1;
-	if (store_account_tier(db, &id, c->word[1], e) != 0)
+	if (store_account_tier(db, &id, c->word[1], cli_who(c), e) != 0)
 		return tier_error(c->word[1], e);
 	return show(c, db, e);
 }
@@ -146,7 +146,8 @@ verb_account_set_limit(struct cli *c, struct err *e)
 		return cli_misuse(c, e,
 		    "%s: a whole number, \"unlimited\" or \"default\"", text);
 	if (cli_account(c, &db, &id, e) != 0 ||
-	    store_account_limit(db, &id, name, own ? &value : NULL, e) != 0)
+	    store_account_limit(
+		db, &id, name, own ? &value : NULL, cli_who(c), e) != 0)
 		return -1;
 	return show(c, db, e);
 }
@@ -158,7 +159,7 @@ set_active(struct cli *c, bool active, struct err *e)
 	struct uuid id;
 
 	if (cli_account(c, &db, &id, e) != 0 ||
-	    store_account_active(db, &id, active, e) != 0)
+	    store_account_active(db, &id, active, cli_who(c), e) != 0)
 		return -1;
 	return show(c, db, e);
 }

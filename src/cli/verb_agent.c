@@ -56,7 +56,8 @@ verb_agent_create(struct cli *c, struct err *e)
 	struct spec_error errors[SPEC_ERRORS];
 	struct templates *templates = NULL;
 	json_t *configuration = NULL;
-	struct agent_new n = { .author = "switchboard agent create" };
+	struct agent_new n = { .author = "switchboard agent create",
+		.who = cli_who(c) };
 	struct target t;
 	struct uuid id;
 	int nerrors = 0, rc = -1;
@@ -127,7 +128,8 @@ verb_agent_configure(struct cli *c, struct err *e)
 		return -1;
 	}
 	rc = agent_configure(t.db, templates, &t.account, &id, configuration,
-	    "switchboard agent configure", &version, errors, &nerrors, e);
+	    "switchboard agent configure", cli_who(c), &version, errors,
+	    &nerrors, e);
 	if (rc != 0)
 		cli_errors(c, errors, nerrors);
 	json_decref(configuration);
@@ -143,7 +145,7 @@ set_status(struct cli *c, const char *status, struct err *e)
 
 	if (target(c, &t, e) != 0 ||
 	    store_agent_id(t.db, &t.account, t.type, t.name, &id, e) != 0 ||
-	    agent_set_status(t.db, &t.account, &id, status, e) != 0)
+	    agent_set_status(t.db, &t.account, &id, status, cli_who(c), e) != 0)
 		return -1;
 	return show(c, &t, e);
 }

@@ -82,8 +82,8 @@ load_account(struct load *l, const json_t *file, struct uuid *id, struct err *e)
 		return -1;
 	id_new(id);
 	l->naccounts++;
-	return store_account_create(
-	    l->db, id, slug, text(a, "name"), text(a, "tier"), e);
+	return store_account_create(l->db, id, slug, text(a, "name"),
+	    text(a, "tier"), cli_who(l->c), e);
 }
 
 static int
@@ -94,7 +94,8 @@ load_agent(
 		.name = text(a, "name"),
 		.display_name = text(a, "display_name"),
 		.configuration = json_object_get(a, "configuration"),
-		.author = "switchboard demo load" };
+		.author = "switchboard demo load",
+		.who = cli_who(l->c) };
 	struct spec_error errors[SPEC_ERRORS];
 	struct uuid id;
 	int nerrors = 0;
@@ -165,7 +166,7 @@ load_key(
 			return -1;
 		key.agent = &agent_id;
 	}
-	if (issue_key(l->db, account, &key, e) != 0)
+	if (issue_key(l->db, account, &key, cli_who(l->c), e) != 0)
 		return err_prefix(e, "key %s", key.name);
 	secrets_set(&l->secrets, env, key.text);
 	l->nkeys++;
@@ -195,18 +196,21 @@ load_person(
 		if (!missing(e))
 			return -1;
 		rc = issue_user(l->db, email, text(p, "name"), known,
-		    json_is_true(json_object_get(p, "platform_admin")), &id, e);
+		    json_is_true(json_object_get(p, "platform_admin")),
+		    cli_who(l->c), &id, e);
 		l->npeople++;
 	} else if (known == password && l->secrets.path != NULL) {
 		rc = crypto_password_hash(l->c->ctx, password, &hash, e);
 		if (rc == 0)
-			rc = store_user_password(l->db, &id, hash, e);
+			rc = store_user_password(
+			    l->db, &id, hash, cli_who(l->c), e);
 		l->npeople++;
 	} else if (known == password) {
 		known = NULL;
 	}
 	if (rc == 0 && account != NULL)
-		rc = store_member_set(l->db, account, &id, text(p, "role"), e);
+		rc = store_member_set(
+		    l->db, account, &id, text(p, "role"), cli_who(l->c), e);
 	if (rc != 0)
 		return err_prefix(e, "user %s", email);
 	secrets_set(&l->secrets, name_email, email);
@@ -231,7 +235,7 @@ load_price(struct load *l, const json_t *p, struct err *e)
 		return -1;
 	if (known)
 		return 0;
-	if (store_price_set(l->db, &price, &changed, e) != 0)
+	if (store_price_set(l->db, &price, cli_who(l->c), &changed, e) != 0)
 		return err_prefix(e, "price of %s", price.model);
 	l->nprices++;
 	return 0;

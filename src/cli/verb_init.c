@@ -160,7 +160,8 @@ init_admin(struct init *in, const char *password, bool *show, struct err *e)
 	name = mem_strndup(in->c->ctx, email, strcspn(email, "@"));
 	if (cli_db(in->c, &db, e) != 0)
 		return -1;
-	if (issue_user(db, email, name, password, true, &id, e) == 0)
+	if (issue_user(
+		db, email, name, password, true, cli_who(in->c), &id, e) == 0)
 		return 0;
 	/* A second --keep finds the person of the first. */
 	*show = false;

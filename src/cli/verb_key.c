@@ -121,7 +121,7 @@ verb_key_create(struct cli *c, struct err *e)
 	if (origins_given(c, &origins, e) != 0)
 		return -1;
 	k.origins = origins;
-	rc = issue_key(db, &account, &k, e);
+	rc = issue_key(db, &account, &k, cli_who(c), e);
 	json_decref(origins);
 	return rc == 0 ? made(c, &k) : -1;
 }
@@ -147,7 +147,7 @@ verb_key_revoke(struct cli *c, struct err *e)
 	json_t *key;
 
 	if (cli_account(c, &db, &id, e) != 0 ||
-	    store_key_revoke(db, &id, c->word[1], &key, e) != 0)
+	    store_key_revoke(db, &id, c->word[1], cli_who(c), &key, e) != 0)
 		return -1;
 	return out_done(c, key, "Key %s (%s) is revoked.",
 	    json_string_value(json_object_get(key, "prefix")),

@@ -73,7 +73,8 @@ verb_price_set(struct cli *c, struct err *e)
 	    amount(c, "cache-write", p.input, &p.cache_write, e) != 0 ||
 	    (from != NULL && cli_since(c, from, &p.from_us, e) != 0))
 		return -1;
-	if (cli_db(c, &db, e) != 0 || store_price_set(db, &p, &changed, e) != 0)
+	if (cli_db(c, &db, e) != 0 ||
+	    store_price_set(db, &p, cli_who(c), &changed, e) != 0)
 		return -1;
 	return out_done(c,
 	    json_pack("{s:s, s:b}", "model", p.model, "changed", (int)changed),

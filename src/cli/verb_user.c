@@ -75,9 +75,10 @@ verb_user_create(struct cli *c, struct err *e)
 	    (slug != NULL && store_account_id(db, slug, &account, e) != 0) ||
 	    issue_password_given(c, email, &password, &new, e) != 0 ||
 	    issue_user(db, email, name, password, cli_flag(c, "platform-admin"),
-		&id, e) != 0)
+		cli_who(c), &id, e) != 0)
 		return -1;
-	if (slug != NULL && store_member_set(db, &account, &id, role, e) != 0)
+	if (slug != NULL &&
+	    store_member_set(db, &account, &id, role, cli_who(c), e) != 0)
 		return err_prefix(
 		    e, "the user is made, but not a member of %s", slug);
 	return done(c, email, "is made", new ? password : NULL);
@@ -122,7 +123,7 @@ verb_user_set_password(struct cli *c, struct err *e)
 	    store_user_find(db, c->word[0], NULL, &id, NULL, e) != 0 ||
 	    issue_password_given(c, c->word[0], &password, &new, e) != 0 ||
 	    crypto_password_hash(c->ctx, password, &hash, e) != 0 ||
-	    store_user_password(db, &id, hash, e) != 0)
+	    store_user_password(db, &id, hash, cli_who(c), e) != 0)
 		return -1;
 	return done(c, c->word[0], "has a new password", new ? password : NULL);
 }
@@ -135,7 +136,7 @@ set_active(struct cli *c, bool active, struct err *e)
 
 	if (cli_db(c, &db, e) != 0 ||
 	    store_user_find(db, c->word[0], NULL, &id, NULL, e) != 0 ||
-	    store_user_active(db, &id, active, e) != 0)
+	    store_user_active(db, &id, active, cli_who(c), e) != 0)
 		return -1;
 	return done(c, c->word[0],
 	    active ? "may sign in" : "may no longer sign in", NULL);
@@ -205,7 +206,7 @@ verb_user_grant(struct cli *c, struct err *e)
 
 	if (role_given(c, role, e) != 0 ||
 	    member(c, &db, &user, &account, e) != 0 ||
-	    store_member_set(db, &account, &user, role, e) != 0)
+	    store_member_set(db, &account, &user, role, cli_who(c), e) != 0)
 		return -1;
 	return out_done(c,
 	    json_pack("{s:s, s:s, s:s}", "email", c->word[0], "account",
@@ -220,7 +221,7 @@ verb_user_revoke(struct cli *c, struct err *e)
 	struct db_pool *db;
 
 	if (member(c, &db, &user, &account, e) != 0 ||
-	    store_member_remove(db, &account, &user, e) != 0)
+	    store_member_remove(db, &account, &user, cli_who(c), e) != 0)
 		return -1;
 	return out_done(c,
 	    json_pack("{s:s, s:s}", "email", c->word[0], "account", c->word[1]),

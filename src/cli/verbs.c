@@ -157,6 +157,24 @@ static const struct opt price_list_opts[] = {
 	{ 0 },
 };
 
+static const struct opt audit_list_opts[] = {
+	{ "platform", NULL,
+	    "the platform's own record (people, prices) instead of an "
+	    "account's",
+	    0 },
+	{ "action", "ACTION",
+	    "only this action, such as api_key.create, or a group: "
+	    "\"api_key.*\"",
+	    0 },
+	{ "actor", "KIND:ID", "only what this user, api_key, cli or system did",
+	    0 },
+	{ "object", "KIND:ID", "only what was done to this", 0 },
+	{ "since", "WHEN", "from when: 24h, 7d, 2026-01-31", 0 },
+	{ "until", "WHEN", "until when", 0 },
+	{ "limit", "N", "how many at most; default: 50", 0 },
+	{ 0 },
+};
+
 static const struct opt demo_load_opts[] = {
 	{ "dir", "DIR", "folder of the demo files; default: the installed one",
 	    0 },
@@ -328,6 +346,11 @@ const struct verb verbs[] = {
 	    "are US dollars for a million tokens. The price before ends where "
 	    "the new one begins; costs of earlier turns stay.",
 	    price_set_opts, false, verb_price_set },
+	{ "audit list", "[SLUG]", 0, 1, "list who changed what, newest first",
+	    "Every change of an account stands in its record together with "
+	    "who made it, from where, and what was before and after; secrets "
+	    "are masked.",
+	    audit_list_opts, false, verb_audit_list },
 	{ "demo load", "", 0, 0,
 	    "load the demo accounts, agents, products, documents and people",
 	    "A second run changes nothing that is as it should be.",

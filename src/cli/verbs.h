@@ -64,6 +64,7 @@ int verb_cache_stats(struct cli *, struct err *);
 int verb_usage(struct cli *, struct err *);
 int verb_price_list(struct cli *, struct err *);
 int verb_price_set(struct cli *, struct err *);
+int verb_audit_list(struct cli *, struct err *);
 int verb_demo_load(struct cli *, struct err *);
 int verb_demo_status(struct cli *, struct err *);
 int verb_demo_history(struct cli *, struct err *);

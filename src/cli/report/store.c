@@ -4,8 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "audit/audit.h"
 #include "cli/rows.h"
 #include "db/db.h"
+#include "util/clock.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
@@ -111,11 +113,52 @@ static const struct db_stmt price_add_sql = { "cli_price_add",
 	" output_usd_per_mtok, cached_usd_per_mtok, cache_write_usd_per_mtok)"
 	" VALUES ($7, $1, " ROWS_FROM_US("$2") ", $3, $4, $5, $6)" };
 
-int
-store_price_set(struct db_pool *db, const struct store_price *p, bool *changed,
-    struct err *e)
+/* What holds at $2 as it is recorded; one row or none. */
+static const struct db_stmt price_now_sql = { "cli_price_now",
+	"SELECT input_usd_per_mtok::text, output_usd_per_mtok::text,"
+	" cached_usd_per_mtok::text, cache_write_usd_per_mtok::text"
+	" FROM prices WHERE model = $1 AND valid_from <= " ROWS_FROM_US(
+	    "$2") " AND (valid_until IS NULL OR valid_until "
+		  "> " ROWS_FROM_US("$2") ")" };
+static const struct rows_col price_now_cols[] = { { "input", ROW_TEXT },
+	{ "output", ROW_TEXT }, { "cached", ROW_TEXT },
+	{ "cache_write", ROW_TEXT }, { NULL, ROW_END } };
+
+/* Run the ${n} calls, of which the first knows model and moment, and record
+ * them in the platform's chain. */
+static int
+price_change(struct db_pool *db, struct db_call *calls, int n,
+    const struct store_price *p, const struct audit_entry *who, struct err *e)
 {
-	void *ctx = mem_root("price");
+	json_auto_t *before = NULL, *after = NULL;
+	struct db_call now = { &price_now_sql,
+		.param = { p->model, calls[0].param[1] }, .nparams = 2 };
+	struct audit_entry entry = *who;
+	char from[CLOCK_RFC3339_SIZE];
+	void *ctx;
+	int rc;
+
+	if (rows_list(db, NULL, &now, price_now_cols, &before, e) != 0)
+		return -1;
+	clock_rfc3339(p->from_us, from);
+	after = json_pack("{s:s, s:s, s:s, s:s, s:s}", "input", p->input,
+	    "output", p->output, "cached", p->cached, "cache_write",
+	    p->cache_write, "from", from);
+	entry.action = "price.set";
+	entry.object_kind = "model";
+	entry.object_id = p->model;
+	entry.before = json_array_get(before, 0);
+	entry.after = after;
+	ctx = mem_root("price");
+	rc = rows_record(db, NULL, calls, n, &entry, ctx, e);
+	mem_free(ctx);
+	return rc;
+}
+
+int
+store_price_set(struct db_pool *db, const struct store_price *p,
+    const struct audit_entry *who, bool *changed, struct err *e)
+{
 	char id[UUID_TEXT], from[24];
 	struct uuid u;
 	int rc, rows = 0;
@@ -139,8 +182,7 @@ store_price_set(struct db_pool *db, const struct store_price *p, bool *changed,
 	rc = rows_change(db, NULL, &same, &rows, e);
 	*changed = rc == 0 && rows == 0;
 	if (*changed)
-		rc = rows_run(db, NULL, calls, 3, ctx, e);
-	mem_free(ctx);
+		rc = price_change(db, calls, 3, p, who, e);
 	return rc;
 }
 

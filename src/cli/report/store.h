@@ -9,6 +9,7 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct audit_entry;
 struct db_pool;
 
 /*
@@ -27,9 +28,10 @@ struct store_price {
 	int64_t from_us;
 };
 int store_price_list(struct db_pool *, bool all, json_t **ret, struct err *);
-/* *changed: false when exactly this price held already. */
-int store_price_set(
-    struct db_pool *, const struct store_price *, bool *changed, struct err *);
+/* *changed: false when exactly this price held already; a change is recorded as
+ * cli/store.h says. */
+int store_price_set(struct db_pool *, const struct store_price *,
+    const struct audit_entry *who, bool *changed, struct err *);
 /* Is there any price of exactly that name? */
 int store_price_known(
     struct db_pool *, const char *model, bool *known, struct err *);

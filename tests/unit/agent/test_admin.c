@@ -15,6 +15,7 @@
 
 #include "agent/admin.h"
 #include "agent/template.h"
+#include "audit/audit.h"
 #include "crypto/hash.h"
 #include "db/db.h"
 #include "lib/dbfix.h"
@@ -30,6 +31,7 @@
 #define FULL "0190a000-0000-7000-8000-0000000000c0"
 #define THREADS 16
 
+static const struct audit_entry by = { .actor_kind = "system" };
 static struct db_pool *pool;
 static struct templates *templates;
 static struct uuid acme, globex, full;
@@ -41,7 +43,7 @@ create(const struct uuid *account, const char *type, const char *name,
     const char *configuration, struct uuid *id, struct err *e)
 {
 	json_auto_t *c = json_loads(configuration, 0, NULL);
-	struct agent_new n = { type, name, "Näme", c, "test" };
+	struct agent_new n = { type, name, "Näme", c, "test", &by };
 
 	return agent_create(
 	    pool, templates, account, &n, id, errors, &nerrors, e);
@@ -84,7 +86,7 @@ creates(void **state)
 static void
 refuses(void **state)
 {
-	struct agent_new n = { "sales", "two", "", NULL, "test" };
+	struct agent_new n = { "sales", "two", "", NULL, "test", &by };
 	char longest[300];
 	struct uuid id, nobody;
 	struct err e = { 0 };
@@ -133,7 +135,7 @@ configure(const struct uuid *account, const struct uuid *id, const char *text,
 {
 	json_auto_t *c = json_loads(text, 0, NULL);
 
-	return agent_configure(pool, templates, account, id, c, "someone",
+	return agent_configure(pool, templates, account, id, c, "someone", &by,
 	    version, errors, &nerrors, e);
 }
 
@@ -190,13 +192,17 @@ statuses(void **state)
 
 	(void)state;
 	assert_int_equal(create(&acme, "sales", "four", "{}", &id, &e), 0);
-	assert_int_equal(agent_set_status(pool, &acme, &id, "inactive", &e), 0);
-	assert_int_equal(agent_set_status(pool, &acme, &id, "archived", &e), 0);
-	assert_int_equal(agent_set_status(pool, &acme, &id, "active", &e), 0);
-	assert_int_equal(agent_set_status(pool, &acme, &id, "asleep", &e), -1);
+	assert_int_equal(
+	    agent_set_status(pool, &acme, &id, "inactive", &by, &e), 0);
+	assert_int_equal(
+	    agent_set_status(pool, &acme, &id, "archived", &by, &e), 0);
+	assert_int_equal(
+	    agent_set_status(pool, &acme, &id, "active", &by, &e), 0);
+	assert_int_equal(
+	    agent_set_status(pool, &acme, &id, "asleep", &by, &e), -1);
 	assert_int_equal(e.code, ERR_INVALID);
 	assert_int_equal(
-	    agent_set_status(pool, &globex, &id, "archived", &e), -1);
+	    agent_set_status(pool, &globex, &id, "archived", &by, &e), -1);
 	assert_int_equal(e.code, ERR_NOT_FOUND);
 	assert_int_equal(
 	    dbfix_number("SELECT count(*) FROM control.agent_instances "
@@ -214,7 +220,7 @@ maker(void *arg)
 	json_auto_t *empty = json_object();
 	struct spec_error errs[SPEC_ERRORS];
 	char name[16];
-	struct agent_new n = { "sales", name, "N", empty, "test" };
+	struct agent_new n = { "sales", name, "N", empty, "test", &by };
 	struct err e = { 0 };
 	struct uuid id;
 	int nerrs;
@@ -258,14 +264,16 @@ limit_under_concurrency(void **state)
 	    "' LIMIT 1");
 	assert_int_equal(id_parse(one, strlen(one), &id), 0);
 	mem_free(one);
-	assert_int_equal(agent_set_status(pool, &full, &id, "archived", &e), 0);
+	assert_int_equal(
+	    agent_set_status(pool, &full, &id, "archived", &by, &e), 0);
 	assert_int_equal(create(&full, "rag", "x", "{}", &id, &e), 0);
 	one = dbfix_text(
 	    "SELECT id FROM control.agent_instances WHERE account_id = '" FULL
 	    "' AND status = 'archived'");
 	assert_int_equal(id_parse(one, strlen(one), &id), 0);
 	mem_free(one);
-	assert_int_equal(agent_set_status(pool, &full, &id, "active", &e), -1);
+	assert_int_equal(
+	    agent_set_status(pool, &full, &id, "active", &by, &e), -1);
 	assert_int_equal(e.code, ERR_LIMIT);
 	assert_string_equal(e.kind, "max-agents");
 }

@@ -480,6 +480,103 @@ test_demo(void **state)
 	json_decref(a);
 }
 
+/* Who changed what: each verb that changes something leaves its word. */
+static void
+test_audit(void **state)
+{
+	static const char *const of_account[] = { "account.create",
+		"account.set_limit", "account.set_limit", "account.set_tier",
+		"agent.create", "agent.configure", "agent.deactivate",
+		"agent.activate", "agent.archive", "api_key.create",
+		"api_key.revoke", "widget_key.create", "member.grant",
+		"member.grant", "member.revoke" };
+	static const char *const of_platform[] = { "user.create",
+		"user.set_password", "user.deactivate", "user.activate",
+		"price.set" };
+	const json_t *list, *entry;
+	json_t *a, *key;
+	size_t n;
+
+	(void)state;
+	need_cluster();
+	expect_done(0, "account", "create", "audited", "--name", "Au \"dit\"");
+	expect_done(0, "account", "set-limit", "audited", "max_agents", "7");
+	expect_done(
+	    0, "account", "set-limit", "audited", "max_agents", "default");
+	expect_done(0, "account", "set-tier", "audited", "standard");
+	/* what does not happen leaves none */
+	expect_done(1, "account", "set-tier", "audited", "gold");
+	expect_done(1, "account", "create", "audited");
+	expect_done(0, "agent", "create", "audited", "sales/a");
+	give_input("{\"greeting\": 1}");
+	expect_done(1, "agent", "configure", "audited", "sales/a", input);
+	give_input("{\"temperature\": 0.25}");
+	expect_done(0, "agent", "configure", "audited", "sales/a", input);
+	expect_done(0, "agent", "deactivate", "audited", "sales/a");
+	expect_done(0, "agent", "activate", "audited", "sales/a");
+	expect_done(0, "agent", "archive", "audited", "sales/a");
+	expect_done(1, "agent", "archive", "audited", "sales/none");
+	key = expect(
+	    0, "key", "create", "audited", "--kind", "api", "--name", "k");
+	expect_done(0, "key", "revoke", "audited", text(key, "id"));
+	expect_done(1, "key", "revoke", "audited", "sb_live_none");
+	expect_done(0, "key", "create", "audited", "--kind", "widget", "--name",
+	    "w", "--origin", "https://www.example.com");
+	expect_done(0, "user", "create", "aud@example.com");
+	expect_done(0, "user", "grant", "aud@example.com", "audited", "viewer");
+	expect_done(0, "user", "grant", "aud@example.com", "audited", "viewer");
+	expect_done(
+	    0, "user", "grant", "aud@example.com", "audited", "analyst");
+	expect_done(0, "user", "revoke", "aud@example.com", "audited");
+	expect_done(1, "user", "revoke", "aud@example.com", "audited");
+	expect_done(0, "user", "set-password", "aud@example.com");
+	expect_done(0, "user", "deactivate", "aud@example.com");
+	expect_done(0, "user", "activate", "aud@example.com");
+	expect_done(
+	    0, "price", "set", "audit:model", "--input", "1", "--output", "2");
+	expect_done(
+	    0, "price", "set", "audit:model", "--input", "1", "--output", "2");
+
+	a = expect(0, "audit", "list", "audited");
+	list = json_object_get(a, "data");
+	n = sizeof(of_account) / sizeof(of_account[0]);
+	assert_int_equal(n, json_array_size(list));
+	for (size_t i = 0; i < n; i++) {
+		entry = json_array_get(list, n - 1 - i);
+		assert_int_equal(i + 1, number(entry, "seq"));
+		assert_string_equal(of_account[i], text(entry, "action"));
+		assert_string_equal(
+		    "cli", text(json_object_get(entry, "actor"), "kind"));
+		assert_true(
+		    text(json_object_get(entry, "actor"), "name")[0] != '\0');
+	}
+	entry = json_array_get(list, n - 2);
+	assert_true(json_is_null(
+	    json_object_get(json_object_get(entry, "before"), "max_agents")));
+	assert_int_equal(
+	    7, number(json_object_get(entry, "after"), "max_agents"));
+	entry = json_array_get(list, n - 10);
+	assert_string_equal(text(key, "prefix"),
+	    text(json_object_get(entry, "after"), "prefix"));
+	json_decref(a);
+	json_decref(key);
+
+	a = expect(0, "audit", "list", "--platform", "--limit", "5");
+	list = json_object_get(a, "data");
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(of_platform[i],
+		    text(json_array_get(list, 4 - i), "action"));
+	json_decref(a);
+	a = expect(0, "audit", "list", "audited", "--action", "member.*",
+	    "--actor", "cli", "--object", "user");
+	assert_int_equal(3, json_array_size(json_object_get(a, "data")));
+	json_decref(a);
+	expect_done(2, "audit", "list");
+	expect_done(2, "audit", "list", "audited", "--platform");
+	expect_done(2, "audit", "list", "audited", "--limit", "0");
+	expect_done(1, "audit", "list", "nobody");
+}
+
 static void
 test_misuse(void **state)
 {
@@ -519,6 +616,7 @@ main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_people_and_prices),
 		cmocka_unit_test(test_demo),
+		cmocka_unit_test(test_audit),
 		cmocka_unit_test(test_misuse),
 	};
 
