@@ -37,6 +37,7 @@ API_HANDLER(api_me_sign_ins);
 API_HANDLER(api_me_sign_ins_end);
 API_HANDLER(api_me_sign_in_end);
 API_HANDLER(api_me_password);
+API_HANDLER(api_audit); /* audit.c: GET /api/v1/accounts/{slug}/audit */
 
 API_HANDLER(api_healthz); /* ops.c */
 API_HANDLER(api_readyz);

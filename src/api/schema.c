@@ -247,6 +247,48 @@ const struct schema schemas[] = {
     "comment": {"type": ["string", "null"]}
   }
 }) },
+{ "audit_entry", J({
+  "type": "object",
+  "required": ["seq", "id", "at", "action", "actor", "address", "request_id", "object", "before", "after", "previous", "hash"],
+  "description": "A change.  hash is over all of it and over the hash of the entry before.",
+  "properties": {
+    "seq": {"type": "integer", "minimum": 1, "description": "Its place in the account's record, without gaps."},
+    "id": {"type": "string", "format": "uuid"},
+    "at": {"type": "string", "format": "date-time"},
+    "action": {"type": "string"},
+    "actor": {
+      "type": "object",
+      "required": ["kind", "id", "name"],
+      "properties": {
+        "kind": {"enum": ["user", "api_key", "cli", "system"]},
+        "id": {"type": ["string", "null"]},
+        "name": {"type": ["string", "null"]}
+      }
+    },
+    "address": {"type": ["string", "null"], "description": "From where."},
+    "request_id": {"type": ["string", "null"]},
+    "object": {
+      "type": "object",
+      "required": ["kind", "id"],
+      "properties": {
+        "kind": {"type": ["string", "null"]},
+        "id": {"type": ["string", "null"]}
+      }
+    },
+    "before": {"type": ["object", "null"], "description": "What was, with secrets masked."},
+    "after": {"type": ["object", "null"], "description": "What is, with secrets masked."},
+    "previous": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    "hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+  }
+}) },
+{ "audit_page", J({
+  "type": "object",
+  "required": ["data", "next"],
+  "properties": {
+    "data": {"type": "array", "items": {"$ref": "#/components/schemas/audit_entry"}},
+    "next": {"type": ["string", "null"], "description": "Give it as after to get the next page; null: this was the last."}
+  }
+}) },
 { "status", J({
   "type": "object",
   "required": ["status"],

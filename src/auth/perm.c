@@ -42,6 +42,9 @@ static const struct {
 	    MANAGERS | BIT(ROLE_VISITOR) },
 	[PERM_FEEDBACK] = { "feedback.give", "rate an answer",
 	    MANAGERS | BIT(ROLE_VISITOR) | BIT(ROLE_SUPPORT) },
+	[PERM_AUDIT_READ] = { "audit.read", "see who changed what",
+	    BIT(ROLE_ACCOUNT_ADMIN) | BIT(ROLE_ACCOUNT_OWNER) |
+		BIT(ROLE_PLATFORM_ADMIN) },
 };
 
 bool

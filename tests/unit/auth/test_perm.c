@@ -13,7 +13,8 @@
 
 #include "util/banned.h"
 
-/* By role: p public, m oneself, c chat, r turn read, s stop, f feedback. */
+/* By role: p public, m oneself, c chat, r turn read, s stop, f feedback,
+ * a audit read. */
 static const char *const may[ROLE_COUNT] = {
 	[ROLE_NONE] = "p",
 	[ROLE_VISITOR] = "pcrsf",
@@ -21,11 +22,11 @@ static const char *const may[ROLE_COUNT] = {
 	[ROLE_SUPPORT] = "pmcrf",
 	[ROLE_ANALYST] = "pmr",
 	[ROLE_AGENT_MANAGER] = "pmcrsf",
-	[ROLE_ACCOUNT_ADMIN] = "pmcrsf",
-	[ROLE_ACCOUNT_OWNER] = "pmcrsf",
-	[ROLE_PLATFORM_ADMIN] = "pmcrsf",
+	[ROLE_ACCOUNT_ADMIN] = "pmcrsfa",
+	[ROLE_ACCOUNT_OWNER] = "pmcrsfa",
+	[ROLE_PLATFORM_ADMIN] = "pmcrsfa",
 };
-static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f' };
+static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f', 'a' };
 
 static void
 matrix(void **state)
