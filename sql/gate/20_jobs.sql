@@ -3,6 +3,7 @@
 -- needs: SELECT, DELETE ON data.turns_open
 -- needs: SELECT, INSERT ON data.turns
 -- needs: SELECT, DELETE ON data.idempotency_keys
+-- needs: SELECT, DELETE ON control.request_answers
 -- needs: SELECT, DELETE ON data.writer_batches
 -- needs: SELECT, INSERT, UPDATE, DELETE ON control.workers
 -- needs: SELECT ON control.prices
@@ -169,15 +170,18 @@ END $$;
 REVOKE ALL ON FUNCTION gate.trim_writer_batches() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.trim_writer_batches() TO sb_job;
 
--- Idempotency keys are kept for a day; how many went.
+-- Idempotency keys are kept for a day, of turns and of changes; how many went.
 CREATE OR REPLACE FUNCTION gate.trim_idempotency_keys()
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, data, pg_temp AS $$
 DECLARE
 	n bigint;
+	m bigint;
 BEGIN
 	DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours';
 	GET DIAGNOSTICS n = ROW_COUNT;
-	RETURN n;
+	DELETE FROM request_answers WHERE created_at < now() - interval '24 hours';
+	GET DIAGNOSTICS m = ROW_COUNT;
+	RETURN n + m;
 END $$;
 REVOKE ALL ON FUNCTION gate.trim_idempotency_keys() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.trim_idempotency_keys() TO sb_job;

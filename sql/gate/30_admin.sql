@@ -91,3 +91,29 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION gate.admin_key_good(uuid, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.admin_key_good(uuid, bytea) TO sb_admin;
+
+-- A page of all accounts in the order of their slugs, after ${p_after}.
+CREATE OR REPLACE FUNCTION gate.admin_accounts_page(p_tier text, p_active boolean,
+	p_after text, p_rows integer)
+RETURNS TABLE (id uuid, slug text, name text, tier text, is_active boolean,
+	max_agents bigint, own_max_agents boolean, requests_per_hour bigint,
+	own_requests_per_hour boolean, agents bigint, created_at timestamptz,
+	updated_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT a.id, a.slug, a.name, a.tier, a.is_active,
+		coalesce(a.max_agents, t.max_agents, -1),
+		a.max_agents IS NOT NULL,
+		coalesce(a.requests_per_hour, t.requests_per_hour, -1),
+		a.requests_per_hour IS NOT NULL,
+		(SELECT count(*) FROM agent_instances i
+			WHERE i.account_id = a.id AND i.status <> 'archived'),
+		a.created_at, a.updated_at
+	FROM accounts a JOIN tiers t ON t.name = a.tier
+	WHERE (p_after IS NULL OR a.slug > p_after)
+		AND (p_tier IS NULL OR a.tier = p_tier)
+		AND (p_active IS NULL OR a.is_active = p_active)
+	ORDER BY a.slug LIMIT p_rows
+$$;
+REVOKE ALL ON FUNCTION gate.admin_accounts_page(text, boolean, text, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.admin_accounts_page(text, boolean, text, integer) TO sb_admin;

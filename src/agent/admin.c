@@ -72,17 +72,16 @@ display_ok(const char *s)
  * what is. */
 static void
 record(const void *ctx, const struct uuid *account, struct audit_entry *entry,
-    const char *action, const char *id_text, struct db_call *out)
+    const char *action, const char *which, struct db_call *out)
 {
 	entry->action = action;
 	entry->object_kind = "agent";
-	entry->object_id = id_text;
+	entry->object_id = which;
 	audit_call(ctx, account, entry, out);
 }
 
-/* What the database refused, in the words of this domain. */
-static int
-explain(const struct agent_new *n, struct err *e)
+int
+agent_refused(const struct agent_new *n, struct err *e)
 {
 	if (e->code == ERR_LIMIT)
 		e->kind = "max-agents";
@@ -97,21 +96,22 @@ explain(const struct agent_new *n, struct err *e)
 	return -1;
 }
 
+static const char *
+id_text(const void *ctx, const struct uuid *id)
+{
+	char text[UUID_TEXT];
+
+	id_format(id, text);
+	return mem_strdup(ctx, text);
+}
+
 int
-agent_create(struct db_pool *db, const struct templates *templates,
-    const struct uuid *account, const struct agent_new *n, struct uuid *id,
+agent_create_calls(const void *ctx, const struct templates *templates,
+    const struct uuid *account, const struct uuid *id,
+    const struct agent_new *n, struct agent_change *out,
     struct spec_error *errors, int *nerrors, struct err *e)
 {
-	char account_text[UUID_TEXT], id_text[UUID_TEXT];
-	struct db_call calls[3] = {
-		{ .stmt = &agent_store_create, .nparams = 6 },
-		{ .stmt = &agent_store_version, .nparams = 3 },
-	};
-	json_auto_t *after = NULL;
-	struct audit_entry entry = *n->who;
-	struct uuid made;
-	void *ctx;
-	int rc;
+	const char *whose = id_text(ctx, account), *which = id_text(ctx, id);
 
 	*nerrors = 0;
 	if (!str_is_name(n->type) || !str_is_name(n->name))
@@ -124,29 +124,49 @@ agent_create(struct db_pool *db, const struct templates *templates,
 	if (check(templates, n->type, n->configuration, errors, nerrors, e) !=
 	    0)
 		return -1;
+	*out = (struct agent_change){ .ncalls = 2,
+		.calls = {
+		    { .stmt = &agent_store_create,
+			.param = { whose, which, n->type, n->name,
+			    n->display_name, as_text(ctx, n->configuration),
+			    n->created_at },
+			.nparams = 7 },
+		    { .stmt = &agent_store_version,
+			.param = { whose, which, n->author },
+			.nparams = 3 },
+		} };
+	return 0;
+}
 
-	ctx = mem_root("agent_create");
+int
+agent_create(struct db_pool *db, const struct templates *templates,
+    const struct uuid *account, const struct agent_new *n, struct uuid *id,
+    struct spec_error *errors, int *nerrors, struct err *e)
+{
+	void *ctx = mem_root("agent_create");
+	struct audit_entry entry = *n->who;
+	json_auto_t *after = NULL;
+	struct agent_change c;
+	struct uuid made;
+	int rc;
+
 	id_new(&made);
-	id_format(account, account_text);
-	id_format(&made, id_text);
-	calls[0].param[0] = calls[1].param[0] = account_text;
-	calls[0].param[1] = calls[1].param[1] = id_text;
-	calls[0].param[2] = n->type;
-	calls[0].param[3] = n->name;
-	calls[0].param[4] = n->display_name;
-	calls[0].param[5] = as_text(ctx, n->configuration);
-	calls[1].param[2] = n->author;
-	after = json_pack("{s:s, s:s, s:s, s:O}", "agent_type", n->type,
-	    "instance_name", n->name, "display_name", n->display_name,
-	    "configuration", n->configuration);
-	entry.after = after;
-	record(ctx, account, &entry, "agent.create", id_text, &calls[2]);
-	rc = db_run(
-	    db, DB_CONTROL, account, calls, 3, clock_mono() + DEADLINE, ctx, e);
+	rc = agent_create_calls(
+	    ctx, templates, account, &made, n, &c, errors, nerrors, e);
+	if (rc == 0) {
+		after = json_pack("{s:s, s:s, s:s, s:O}", "agent_type", n->type,
+		    "instance_name", n->name, "display_name", n->display_name,
+		    "configuration", n->configuration);
+		entry.after = after;
+		record(ctx, account, &entry, "agent.create",
+		    id_text(ctx, &made), &c.calls[c.ncalls++]);
+		rc = db_run(db, DB_CONTROL, account, c.calls, c.ncalls,
+		    clock_mono() + DEADLINE, ctx, e);
+		if (rc != 0)
+			agent_refused(n, e);
+	}
 	if (rc == 0)
 		*id = made;
-	else
-		rc = explain(n, e);
 	mem_free(ctx);
 	return rc;
 }
@@ -164,12 +184,12 @@ struct now {
 };
 
 static int
-now_of(struct db_pool *db, const struct uuid *account, const char *id_text,
+now_of(struct db_pool *db, const struct uuid *account, const char *which,
     const void *ctx, struct now *out, struct err *e)
 {
 	char account_text[UUID_TEXT];
 	struct db_call call = { .stmt = &agent_store_now,
-		.param = { account_text, id_text },
+		.param = { account_text, which },
 		.nparams = 2 };
 
 	id_format(account, account_text);
@@ -186,50 +206,94 @@ now_of(struct db_pool *db, const struct uuid *account, const char *id_text,
 }
 
 int
+agent_configure_calls(const void *ctx, const struct templates *templates,
+    const struct uuid *account, const struct uuid *id, const char *type,
+    const json_t *configuration, const char *author, struct agent_change *out,
+    struct spec_error *errors, int *nerrors, struct err *e)
+{
+	const char *whose = id_text(ctx, account), *which = id_text(ctx, id);
+
+	if (check(templates, type, configuration, errors, nerrors, e) != 0)
+		return -1;
+	*out = (struct agent_change){ .ncalls = 2,
+		.calls = {
+		    { .stmt = &agent_store_configure,
+			.param = { whose, which, as_text(ctx, configuration) },
+			.nparams = 3 },
+		    { .stmt = &agent_store_version,
+			.param = { whose, which, author },
+			.nparams = 3 },
+		} };
+	return 0;
+}
+
+int
 agent_configure(struct db_pool *db, const struct templates *templates,
     const struct uuid *account, const struct uuid *id,
     const json_t *configuration, const char *author,
     const struct audit_entry *who, int64_t *version, struct spec_error *errors,
     int *nerrors, struct err *e)
 {
-	char account_text[UUID_TEXT], id_text[UUID_TEXT];
-	struct db_call calls[3] = {
-		{ .stmt = &agent_store_configure, .nparams = 3 },
-		{ .stmt = &agent_store_version, .nparams = 3 },
-	};
 	json_auto_t *before = NULL, *after = NULL;
 	void *ctx = mem_root("agent_configure");
 	struct audit_entry entry = *who;
+	const char *which = id_text(ctx, id);
 	struct now now = { 0 };
+	struct agent_change c;
 	int rc = -1;
 
 	*nerrors = 0;
-	id_format(account, account_text);
-	id_format(id, id_text);
-	if (now_of(db, account, id_text, ctx, &now, e) != 0 ||
-	    check(templates, now.type, configuration, errors, nerrors, e) != 0)
+	if (now_of(db, account, which, ctx, &now, e) != 0 ||
+	    agent_configure_calls(ctx, templates, account, id, now.type,
+		configuration, author, &c, errors, nerrors, e) != 0)
 		goto out;
-
-	calls[0].param[0] = calls[1].param[0] = account_text;
-	calls[0].param[1] = calls[1].param[1] = id_text;
-	calls[0].param[2] = as_text(ctx, configuration);
-	calls[1].param[2] = author;
 	before = json_pack("{s:O?}", "configuration", now.configuration);
 	after = json_pack("{s:O}", "configuration", configuration);
 	entry.before = before;
 	entry.after = after;
-	record(ctx, account, &entry, "agent.configure", id_text, &calls[2]);
-	if (db_run(db, DB_CONTROL, account, calls, 3, clock_mono() + DEADLINE,
-		ctx, e) != 0) {
-		explain(NULL, e);
+	record(ctx, account, &entry, "agent.configure", which,
+	    &c.calls[c.ncalls++]);
+	if (db_run(db, DB_CONTROL, account, c.calls, c.ncalls,
+		clock_mono() + DEADLINE, ctx, e) != 0) {
+		agent_refused(NULL, e);
 		goto out;
 	}
-	*version = db_int(calls[1].result, 0, 0);
+	*version = db_int(c.calls[1].result, 0, 0);
 	rc = 0;
 out:
 	json_decref(now.configuration);
 	mem_free(ctx);
 	return rc;
+}
+
+static int
+status_check(const char *status, struct err *e)
+{
+	static const char *const known[] = { "active", "inactive", "archived" };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(status, known[i]) == 0)
+			return 0;
+	return err_set(
+	    e, ERR_INVALID, "A status is active, inactive or archived.");
+}
+
+int
+agent_change_calls(const void *ctx, const struct uuid *account,
+    const struct uuid *id, const char *display_name, const char *status,
+    struct agent_change *out, struct err *e)
+{
+	if (!display_ok(display_name))
+		return err_set(e, ERR_INVALID,
+		    "The display name has 1 to %d characters.", DISPLAY_MAX);
+	if (status_check(status, e) != 0)
+		return -1;
+	*out = (struct agent_change){ .ncalls = 1,
+		.calls = { { .stmt = &agent_store_change,
+		    .param = { id_text(ctx, account), id_text(ctx, id),
+			display_name, status },
+		    .nparams = 4 } } };
+	return 0;
 }
 
 int
@@ -242,37 +306,31 @@ agent_set_status(struct db_pool *db, const struct uuid *account,
 	} known[] = { { "active", "agent.activate" },
 		{ "inactive", "agent.deactivate" },
 		{ "archived", "agent.archive" } };
-	char account_text[UUID_TEXT], id_text[UUID_TEXT];
-	struct db_call calls[2] = { { .stmt = &agent_store_status,
-	    .param = { account_text, id_text, status },
-	    .nparams = 3 } };
 	json_auto_t *before = NULL, *after = NULL;
+	void *ctx = mem_root("agent_set_status");
+	const char *which = id_text(ctx, id), *action = NULL;
+	struct db_call calls[2] = { { .stmt = &agent_store_status,
+	    .param = { id_text(ctx, account), which, status },
+	    .nparams = 3 } };
 	struct audit_entry entry = *who;
-	const char *action = NULL;
 	struct now now = { 0 };
-	void *ctx;
-	int rc;
+	int rc = status_check(status, e);
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(status, known[i].status) == 0)
 			action = known[i].action;
-	if (action == NULL)
-		return err_set(e, ERR_INVALID,
-		    "A status is active, inactive or archived.");
-	ctx = mem_root("agent_set_status");
-	id_format(account, account_text);
-	id_format(id, id_text);
-	rc = now_of(db, account, id_text, ctx, &now, e);
+	if (rc == 0)
+		rc = now_of(db, account, which, ctx, &now, e);
 	if (rc == 0) {
 		before = json_pack("{s:s}", "status", now.status);
 		after = json_pack("{s:s}", "status", status);
 		entry.before = before;
 		entry.after = after;
-		record(ctx, account, &entry, action, id_text, &calls[1]);
+		record(ctx, account, &entry, action, which, &calls[1]);
 		rc = db_run(db, DB_CONTROL, account, calls, 2,
 		    clock_mono() + DEADLINE, ctx, e);
 		if (rc != 0)
-			rc = explain(NULL, e);
+			agent_refused(NULL, e);
 	}
 	json_decref(now.configuration);
 	mem_free(ctx);

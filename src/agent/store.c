@@ -16,8 +16,9 @@ const struct db_stmt agent_store_now = { "agent_now",
 
 const struct db_stmt agent_store_create = { "agent_create",
 	"INSERT INTO agent_instances (account_id, id, agent_type, "
-	"instance_name, display_name, configuration) "
-	"VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6::jsonb)" };
+	"instance_name, display_name, configuration, created_at, updated_at) "
+	"VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6::jsonb, "
+	"coalesce($7::timestamptz, now()), coalesce($7::timestamptz, now()))" };
 
 const struct db_stmt agent_store_configure = { "agent_configure",
 	"WITH c AS (UPDATE agent_instances SET configuration = $3::jsonb, "
@@ -36,3 +37,8 @@ const struct db_stmt agent_store_status = { "agent_status",
 	"WITH c AS (UPDATE agent_instances SET status = $3, updated_at = now() "
 	"WHERE account_id = $1::uuid AND id = $2::uuid RETURNING 1) "
 	"SELECT gate.found(count(*), 'agent') FROM c" };
+
+const struct db_stmt agent_store_change = { "agent_change",
+	"WITH c AS (UPDATE agent_instances SET display_name = $3, status = $4, "
+	"updated_at = now() WHERE account_id = $1::uuid AND id = $2::uuid "
+	"RETURNING 1) SELECT gate.found(count(*), 'agent') FROM c" };

@@ -10,7 +10,8 @@
 extern const struct db_stmt agent_store_spec;
 /* (account, id) -> agent_type, status, configuration */
 extern const struct db_stmt agent_store_now;
-/* (account, id, type, name, display name, configuration) */
+/* (account, id, type, name, display name, configuration, made when: NULL now)
+ */
 extern const struct db_stmt agent_store_create;
 /* (account, id, configuration); SB404 when there is none */
 extern const struct db_stmt agent_store_configure;
@@ -18,5 +19,7 @@ extern const struct db_stmt agent_store_configure;
 extern const struct db_stmt agent_store_version;
 /* (account, id, status); SB404 when there is none */
 extern const struct db_stmt agent_store_status;
+/* (account, id, display name, status) */
+extern const struct db_stmt agent_store_change;
 
 #endif

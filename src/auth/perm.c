@@ -22,6 +22,11 @@ static const char *const role_names[ROLE_COUNT] = {
 #define MANAGERS                                                               \
 	(BIT(ROLE_AGENT_MANAGER) | BIT(ROLE_ACCOUNT_ADMIN) |                   \
 	    BIT(ROLE_ACCOUNT_OWNER) | BIT(ROLE_PLATFORM_ADMIN))
+#define ADMINS                                                                 \
+	(BIT(ROLE_ACCOUNT_ADMIN) | BIT(ROLE_ACCOUNT_OWNER) |                   \
+	    BIT(ROLE_PLATFORM_ADMIN))
+#define PEOPLE                                                                 \
+	(MANAGERS | BIT(ROLE_VIEWER) | BIT(ROLE_SUPPORT) | BIT(ROLE_ANALYST))
 #define EVERYBODY (BIT(ROLE_COUNT) - 1)
 
 /* PERM_UNSET stays empty: nobody may do what has no permission. */
@@ -45,6 +50,38 @@ static const struct {
 	[PERM_AUDIT_READ] = { "audit.read", "see who changed what",
 	    BIT(ROLE_ACCOUNT_ADMIN) | BIT(ROLE_ACCOUNT_OWNER) |
 		BIT(ROLE_PLATFORM_ADMIN) },
+	[PERM_ACCOUNT_LIST] = { "account.list", "see all accounts",
+	    BIT(ROLE_PLATFORM_ADMIN) },
+	[PERM_ACCOUNT_CREATE] = { "account.create", "make an account",
+	    BIT(ROLE_PLATFORM_ADMIN) },
+	[PERM_ACCOUNT_READ] = { "account.read", "see the account's settings",
+	    PEOPLE },
+	[PERM_ACCOUNT_WRITE] = { "account.write",
+	    "change the account's settings", ADMINS },
+	[PERM_ACCOUNT_LIMITS] = { "account.limits",
+	    "change an account's tier and limits, suspend it",
+	    BIT(ROLE_PLATFORM_ADMIN) },
+	[PERM_AGENT_READ] = { "agent.read",
+	    "see agents and their configurations", PEOPLE },
+	[PERM_AGENT_WRITE] = { "agent.write",
+	    "make, rename, switch and archive agents", MANAGERS },
+	[PERM_AGENT_CONFIG] = { "agent.config",
+	    "change and restore configurations", MANAGERS },
+	[PERM_KEY_READ] = { "key.read", "see which API keys there are",
+	    ADMINS },
+	[PERM_KEY_WRITE] = { "key.write",
+	    "make, replace and revoke API keys up to the own role", ADMINS },
+	[PERM_WIDGET_READ] = { "widget.read", "see which widget keys there are",
+	    MANAGERS },
+	[PERM_WIDGET_WRITE] = { "widget.write",
+	    "make, change and revoke widget keys", MANAGERS },
+	[PERM_USER_READ] = { "user.read", "see the account's members", ADMINS },
+	[PERM_USER_WRITE] = { "user.write",
+	    "change roles up to the own one, remove members", ADMINS },
+	[PERM_SESSION_READ] = { "session.read",
+	    "see all sessions and their transcripts", PEOPLE },
+	[PERM_USAGE_READ] = { "usage.read", "see usage and metrics",
+	    MANAGERS | BIT(ROLE_VIEWER) | BIT(ROLE_ANALYST) },
 };
 
 bool
@@ -53,6 +90,19 @@ perm_allowed(enum role role, enum perm perm)
 	if ((unsigned)role >= ROLE_COUNT || (unsigned)perm >= PERM_COUNT)
 		return false;
 	return (perms[perm].roles & BIT(role)) != 0;
+}
+
+bool
+role_within(enum role role, enum role of)
+{
+	if ((unsigned)role >= ROLE_COUNT || (unsigned)of >= ROLE_COUNT ||
+	    role > of)
+		return false;
+	for (int p = PERM_UNSET; p < PERM_COUNT; p++)
+		if (perm_allowed(role, (enum perm)p) &&
+		    !perm_allowed(of, (enum perm)p))
+			return false;
+	return true;
 }
 
 const char *

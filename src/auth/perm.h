@@ -28,6 +28,22 @@ enum perm {
 	PERM_TURN_STOP,
 	PERM_FEEDBACK,
 	PERM_AUDIT_READ, /* see who changed what */
+	PERM_ACCOUNT_LIST,   /* all accounts */
+	PERM_ACCOUNT_CREATE, /* make one */
+	PERM_ACCOUNT_READ,
+	PERM_ACCOUNT_WRITE,
+	PERM_ACCOUNT_LIMITS, /* its tier, its limits, whether it is active */
+	PERM_AGENT_READ,
+	PERM_AGENT_WRITE,
+	PERM_AGENT_CONFIG,
+	PERM_KEY_READ, /* API keys */
+	PERM_KEY_WRITE,
+	PERM_WIDGET_READ, /* widget keys */
+	PERM_WIDGET_WRITE,
+	PERM_USER_READ, /* members and their roles */
+	PERM_USER_WRITE,
+	PERM_SESSION_READ, /* everybody's sessions */
+	PERM_USAGE_READ,
 	PERM_COUNT
 };
 
@@ -36,6 +52,9 @@ const char *perm_name(enum perm); /* "chat.talk" */
 const char *role_name(enum role); /* "account_owner" */
 /* 0 or -1 */
 int role_parse(const char *name, enum role *out);
+/* Does ${role} stand no higher than ${of} and may nothing that ${of} may not?
+ * Only such a role does somebody give, or take from somebody. */
+bool role_within(enum role role, enum role of);
 /* May a key have this role?  Those of an account, from viewer to owner. */
 bool role_for_key(enum role);
 /* The table as Markdown. */

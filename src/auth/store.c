@@ -1,6 +1,8 @@
 /* The auth domain's SQL.  All kinds of key give the same columns. */
 #include "auth/store.h"
 
+#include "db/rows.h"
+
 #include "util/banned.h"
 
 const struct db_stmt auth_store_api_key = { "auth_api_key",
@@ -72,3 +74,15 @@ const struct db_stmt auth_store_sign_ins = { "auth_sign_ins",
 	"SELECT id, address, user_agent, " UTC("created_at") ", " UTC(
 	    "last_used_at") ", " UTC("expires_at") " FROM gate.sign_ins($1, "
 						   "$2, $3)" };
+const struct db_stmt auth_store_api_key_create = { "auth_api_key_create",
+	"INSERT INTO api_keys (account_id, id, name, prefix, key_hash, role, "
+	"expires_at, created_at) VALUES ($1::uuid, $2::uuid, $3, $4, "
+	"$5::bytea, $6, " ROWS_FROM_US(
+	    "$7") ", coalesce($8::timestamptz, now()))" };
+
+const struct db_stmt auth_store_widget_key_create = { "auth_widget_key_create",
+	"INSERT INTO widget_keys (account_id, id, name, prefix, key_hash, "
+	"agent_instance_id, allowed_origins, created_at) VALUES ($1::uuid, "
+	"$2::uuid, $3, $4, $5::bytea, $6::uuid, "
+	"ARRAY(SELECT jsonb_array_elements_text($7::jsonb)), "
+	"coalesce($8::timestamptz, now()))" };

@@ -22,4 +22,11 @@ extern const struct db_stmt auth_store_person_by_email,
 /* slot, token_version of all who have one above 1 */
 extern const struct db_stmt auth_store_person_versions;
 
+/* (account, id, name, prefix, hash as bytea's text, role, expires_us or NULL,
+ * made when: NULL now) */
+extern const struct db_stmt auth_store_api_key_create;
+/* (account, id, name, prefix, hash, agent or NULL, origins as a JSON array,
+ * made when: NULL now) */
+extern const struct db_stmt auth_store_widget_key_create;
+
 #endif

@@ -151,31 +151,27 @@ page_json(const struct db_result *r, int limit, bool skip)
 }
 
 int
-chat_messages_list(const struct chat_deps *deps, const struct account *account,
-    const struct key *key, const char *session_key, int limit,
-    const struct uuid *after, int64_t deadline, json_t **ret, struct err *e)
+chat_session_messages(struct db_pool *db, const struct account *account,
+    const struct uuid *session, int limit, const struct uuid *after,
+    int64_t deadline, json_t **ret, struct err *e)
 {
 	char account_text[UUID_TEXT], session_text[UUID_TEXT];
 	char from_text[UUID_TEXT], limit_text[24];
 	enum who who = WHO_TURN;
-	struct uuid session, from;
-	void *ctx = NULL;
-	int rc = -1;
+	struct uuid from;
+	void *ctx;
+	int rc;
 
 	if (after) {
 		who = split_message(after, &from);
 		if (who != WHO_USER && who != WHO_AGENT)
 			return err_set(
 			    e, ERR_INVALID, "after is not a message's id");
+	} else {
+		history_least_turn(session, &from);
 	}
-	ctx = mem_root("messages");
-	if (find_session(deps, account, key, session_key, deadline, ctx,
-		&session, e) < 0)
-		goto out;
-	if (!after)
-		history_least_turn(&session, &from);
 	id_format(&account->id, account_text);
-	id_format(&session, session_text);
+	id_format(session, session_text);
 	id_format(&from, from_text);
 	snprintf(limit_text, sizeof(limit_text), "%d", limit / 2 + 2);
 
@@ -185,14 +181,33 @@ chat_messages_list(const struct chat_deps *deps, const struct account *account,
 		    who == WHO_AGENT ? "false" : "true" },
 		.nparams = 5 };
 
-	if (db_run(deps->db, DB_READ, &account->id, &call, 1, deadline, ctx,
-		e) < 0)
-		goto out;
-	*ret = page_json(call.result, limit, who == WHO_USER);
-	rc = 0;
-out:
+	ctx = mem_root("messages");
+	rc = db_run(db, DB_READ, &account->id, &call, 1, deadline, ctx, e);
+	if (rc == 0)
+		*ret = page_json(call.result, limit, who == WHO_USER);
 	mem_free(ctx);
 	return rc;
+}
+
+int
+chat_messages_list(const struct chat_deps *deps, const struct account *account,
+    const struct key *key, const char *session_key, int limit,
+    const struct uuid *after, int64_t deadline, json_t **ret, struct err *e)
+{
+	struct uuid session, turn;
+	void *ctx;
+	int rc;
+
+	if (after && split_message(after, &turn) == WHO_TURN)
+		return err_set(e, ERR_INVALID, "after is not a message's id");
+	ctx = mem_root("session");
+	rc = find_session(
+	    deps, account, key, session_key, deadline, ctx, &session, e);
+	mem_free(ctx);
+	if (rc < 0)
+		return -1;
+	return chat_session_messages(
+	    deps->db, account, &session, limit, after, deadline, ret, e);
 }
 
 int

@@ -11,6 +11,7 @@
 
 struct account;
 struct chat_deps;
+struct db_pool;
 struct key;
 
 /*
@@ -41,6 +42,11 @@ int chat_turn_stop(const struct chat_deps *, const struct account *,
 int chat_messages_list(const struct chat_deps *, const struct account *,
     const struct key *, const char *session_key, int limit,
     const struct uuid *after, int64_t deadline, json_t **ret, struct err *e);
+/* The same of the account's session ${session}, for those who look after the
+ * account; one that is not there has no messages. */
+int chat_session_messages(struct db_pool *, const struct account *,
+    const struct uuid *session, int limit, const struct uuid *after,
+    int64_t deadline, json_t **ret, struct err *e);
 /* What a visitor thinks of an agent's message: ${rating} 1 or -1; ${comment}
  * may be NULL.  The last word counts; *first: it was the first. */
 int chat_feedback(const struct chat_deps *, const struct account *,

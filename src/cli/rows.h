@@ -1,6 +1,5 @@
 /*
- * Statements of the command's stores, and their rows as JSON: each result that
- * is only shown is described by a list of columns beside its statement.
+ * Statements of the command's stores, and their rows as JSON (db/rows.h).
  */
 #ifndef CLI_ROWS_H
 #define CLI_ROWS_H
@@ -8,26 +7,11 @@
 #include <jansson.h>
 
 #include "db/db.h"
+#include "db/rows.h"
 #include "util/err.h"
 #include "util/id.h"
 
 struct audit_entry;
-
-enum rows_kind { ROW_END, ROW_TEXT, ROW_INT, ROW_REAL, ROW_BOOL, ROW_JSON };
-
-/* A column of a result: its member's name, and what it is. */
-struct rows_col {
-	const char *key;
-	enum rows_kind kind;
-};
-
-/* SQL: a timestamp as it is shown (RFC 3339 in UTC); microseconds since 1970
- * as a timestamp. */
-#define ROWS_UTC(x)                                                            \
-	"to_char(" x " AT TIME ZONE 'UTC', "                                   \
-	"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-#define ROWS_FROM_US(x)                                                        \
-	"(timestamptz 'epoch' + " x "::bigint * interval '1 microsecond')"
 
 /* db_run() with the command's own patience. */
 int rows_run(struct db_pool *, const struct uuid *account, struct db_call *,

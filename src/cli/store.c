@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "auth/store.h"
 #include "cli/rows.h"
 #include "db/db.h"
 #include "util/clock.h"
@@ -328,11 +329,6 @@ key_made(struct db_pool *db, const struct uuid *account, struct db_call *call,
 	return rc;
 }
 
-static const struct db_stmt key_api_sql = { "cli_key_api",
-	"INSERT INTO api_keys (account_id, id, name, prefix, key_hash, role,"
-	" expires_at) VALUES ($1, $2, $3, $4, $5, $6, " ROWS_FROM_US(
-	    "$7") ")" };
-
 int
 store_key_api(struct db_pool *db, const struct uuid *account,
     const struct store_key *k, const struct audit_entry *who, struct err *e)
@@ -344,18 +340,13 @@ store_key_api(struct db_pool *db, const struct uuid *account,
 	hash_text(k->hash, hash);
 	if (k->expires_us != NULL)
 		snprintf(expires, sizeof expires, "%" PRId64, *k->expires_us);
-	struct db_call call = { &key_api_sql,
+	struct db_call call = { &auth_store_api_key_create,
 		.param = { aid, id, k->name, k->prefix, hash, k->role,
 		    k->expires_us != NULL ? expires : NULL },
-		.nparams = 7 };
+		.nparams = 8 };
 
 	return key_made(db, account, &call, k, false, who, e);
 }
-
-static const struct db_stmt key_widget_sql = { "cli_key_widget",
-	"INSERT INTO widget_keys (account_id, id, name, prefix, key_hash,"
-	" agent_instance_id, allowed_origins) VALUES ($1, $2, $3, $4, $5, $6,"
-	" ARRAY(SELECT jsonb_array_elements_text($7::jsonb)))" };
 
 int
 store_key_widget(struct db_pool *db, const struct uuid *account,
@@ -370,10 +361,10 @@ store_key_widget(struct db_pool *db, const struct uuid *account,
 	hash_text(k->hash, hash);
 	if (k->agent != NULL)
 		id_format(k->agent, agent);
-	struct db_call call = { &key_widget_sql,
+	struct db_call call = { &auth_store_widget_key_create,
 		.param = { aid, id, k->name, k->prefix, hash,
 		    k->agent != NULL ? agent : NULL, origins },
-		.nparams = 7 };
+		.nparams = 8 };
 
 	rc = key_made(db, account, &call, k, true, who, e);
 	free(origins);

@@ -26,6 +26,8 @@ static const struct {
 	{ "SB403", ERR_DENIED, NULL, 0, SHOW_MESSAGE, "denied" },
 	{ "SB404", ERR_NOT_FOUND, NULL, 0, SHOW_MESSAGE, "not found" },
 	{ "SB409", ERR_CONFLICT, NULL, 0, SHOW_MESSAGE, "conflict" },
+	{ "SB412", ERR_CONFLICT, "precondition-failed", 0, SHOW_MESSAGE,
+	    "changed meanwhile" },
 	{ "SB422", ERR_INVALID, NULL, 0, SHOW_MESSAGE, "invalid" },
 	{ "SB429", ERR_LIMIT, "limit-exceeded", 0, SHOW_MESSAGE, "limit" },
 	{ "P0002", ERR_NOT_FOUND, NULL, 0, SHOW_CODE, "not found" },

@@ -43,7 +43,7 @@ create(const struct uuid *account, const char *type, const char *name,
     const char *configuration, struct uuid *id, struct err *e)
 {
 	json_auto_t *c = json_loads(configuration, 0, NULL);
-	struct agent_new n = { type, name, "Näme", c, "test", &by };
+	struct agent_new n = { type, name, "Näme", c, "test", NULL, &by };
 
 	return agent_create(
 	    pool, templates, account, &n, id, errors, &nerrors, e);
@@ -86,7 +86,7 @@ creates(void **state)
 static void
 refuses(void **state)
 {
-	struct agent_new n = { "sales", "two", "", NULL, "test", &by };
+	struct agent_new n = { "sales", "two", "", NULL, "test", NULL, &by };
 	char longest[300];
 	struct uuid id, nobody;
 	struct err e = { 0 };
@@ -220,7 +220,7 @@ maker(void *arg)
 	json_auto_t *empty = json_object();
 	struct spec_error errs[SPEC_ERRORS];
 	char name[16];
-	struct agent_new n = { "sales", name, "N", empty, "test", &by };
+	struct agent_new n = { "sales", name, "N", empty, "test", NULL, &by };
 	struct err e = { 0 };
 	struct uuid id;
 	int nerrs;

@@ -13,20 +13,24 @@
 
 #include "util/banned.h"
 
-/* By role: p public, m oneself, c chat, r turn read, s stop, f feedback,
- * a audit read. */
+/* By role: p public, m oneself, c chat, r turn read, s stop, f feedback, A audit
+ * read; then account L list, C create, R read, W write, T limits; agent a read,
+ * b write, d config; k, l keys; w, x widget keys; u, v members; e sessions; g
+ * usage. */
 static const char *const may[ROLE_COUNT] = {
 	[ROLE_NONE] = "p",
 	[ROLE_VISITOR] = "pcrsf",
-	[ROLE_VIEWER] = "pmr",
-	[ROLE_SUPPORT] = "pmcrf",
-	[ROLE_ANALYST] = "pmr",
-	[ROLE_AGENT_MANAGER] = "pmcrsf",
-	[ROLE_ACCOUNT_ADMIN] = "pmcrsfa",
-	[ROLE_ACCOUNT_OWNER] = "pmcrsfa",
-	[ROLE_PLATFORM_ADMIN] = "pmcrsfa",
+	[ROLE_VIEWER] = "pmrRaeg",
+	[ROLE_SUPPORT] = "pmcrfRae",
+	[ROLE_ANALYST] = "pmrRaeg",
+	[ROLE_AGENT_MANAGER] = "pmcrsfRabdwxeg",
+	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuveg",
+	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWabdklwxuveg",
+	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTabdklwxuveg",
 };
-static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f', 'a' };
+static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f', 'A',
+	'L', 'C', 'R', 'W', 'T', 'a', 'b', 'd', 'k', 'l', 'w', 'x', 'u', 'v',
+	'e', 'g' };
 
 static void
 matrix(void **state)
@@ -38,6 +42,28 @@ matrix(void **state)
 			    (strchr(may[r], letter[p]) != NULL))
 				fail_msg("%s and %s", role_name((enum role)r),
 				    perm_name((enum perm)p));
+}
+
+/* What one role may give to others, or take from them. */
+static void
+within(void **state)
+{
+	static const enum role order[] = { ROLE_VIEWER, ROLE_ANALYST,
+		ROLE_AGENT_MANAGER, ROLE_ACCOUNT_ADMIN, ROLE_ACCOUNT_OWNER,
+		ROLE_PLATFORM_ADMIN };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++)
+			assert_int_equal(
+			    role_within(order[i], order[k]), i <= k);
+	/* neither may all that the other may */
+	assert_false(role_within(ROLE_SUPPORT, ROLE_ANALYST));
+	assert_false(role_within(ROLE_ANALYST, ROLE_SUPPORT));
+	assert_true(role_within(ROLE_SUPPORT, ROLE_AGENT_MANAGER));
+	assert_false(role_within((enum role)ROLE_COUNT, ROLE_PLATFORM_ADMIN));
+	assert_false(role_within(ROLE_VIEWER, (enum role)ROLE_COUNT));
+	assert_false(role_within(ROLE_VISITOR, ROLE_VIEWER));
 }
 
 static void
@@ -99,6 +125,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matrix),
+		cmocka_unit_test(within),
 		cmocka_unit_test(nothing_by_default),
 		cmocka_unit_test(names),
 		cmocka_unit_test(document),
