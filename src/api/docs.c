@@ -127,8 +127,9 @@ parameter_rows(struct buf *b, const char *s, const char *stops)
 		snprintf(name, sizeof(name), "%.*s", (int)n, s);
 		means = openapi_parameter_text(name);
 		if (means != NULL) {
+			name[strcspn(name, "#")] = '\0';
 			buf_adds(b, "<tr><td><code>");
-			text(b, name);
+			text(b, name + (*name == '?'));
 			buf_adds(b, "</code></td><td>");
 			text(b, means);
 			buf_adds(b, "</td></tr>\n");
@@ -161,11 +162,12 @@ route_section(struct buf *b, const struct route *r)
 }
 
 static void
-faces_sections(struct buf *b, int face, const char *title)
+faces_sections(struct buf *b, int face, bool managed, const char *title)
 {
 	buf_addf(b, "<h2>%s</h2>\n", title);
 	for (size_t i = 0; i < routes_count; i++)
-		if ((routes[i].faces & face) != 0)
+		if ((routes[i].faces & face) != 0 &&
+		    openapi_is_managed(&routes[i]) == managed)
 			route_section(b, &routes[i]);
 }
 
@@ -230,9 +232,10 @@ api_docs(struct app *app, struct http_req *req, struct http_resp *resp,
 	    "<code>X-Request-Id</code>; the caller's own is kept when it is 8 "
 	    "to 64 of <code>A-Za-z0-9._-</code>. Errors are <code>application/"
 	    "problem+json</code>.</p>\n");
-	faces_sections(&b, FACE_CHAT, "Chat");
-	faces_sections(&b, FACE_ADMIN, "Documentation");
-	faces_sections(&b, FACE_HEALTH, "Operations");
+	faces_sections(&b, FACE_CHAT, false, "Chat");
+	faces_sections(&b, FACE_ADMIN, true, "Management");
+	faces_sections(&b, FACE_ADMIN, false, "Documentation");
+	faces_sections(&b, FACE_HEALTH, false, "Operations");
 	permission_table(&b);
 	problem_table(&b);
 	page_send(resp, &b, 200);

@@ -52,6 +52,40 @@ API_HANDLER(api_docs_style);   /* docs.c: its style sheet */
 API_HANDLER(api_problem_page); /* docs.c: GET /problems/{name} */
 API_HANDLER(api_home);         /* docs.c: / leads to the documentation */
 
+API_HANDLER(api_account_list); /* manage/accounts.c */
+API_HANDLER(api_account_create);
+API_HANDLER(api_account_get);
+API_HANDLER(api_account_change);
+API_HANDLER(api_agent_list); /* manage/agents.c */
+API_HANDLER(api_agent_create);
+API_HANDLER(api_agent_get);
+API_HANDLER(api_agent_change);
+API_HANDLER(api_agent_archive);
+API_HANDLER(api_config_get); /* manage/configs.c */
+API_HANDLER(api_config_put);
+API_HANDLER(api_version_list);
+API_HANDLER(api_version_get);
+API_HANDLER(api_config_restore);
+API_HANDLER(api_config_diff);
+API_HANDLER(api_api_key_list); /* manage/api_keys.c */
+API_HANDLER(api_api_key_create);
+API_HANDLER(api_api_key_get);
+API_HANDLER(api_api_key_revoke);
+API_HANDLER(api_api_key_rotate);
+API_HANDLER(api_widget_key_list); /* manage/widget_keys.c */
+API_HANDLER(api_widget_key_create);
+API_HANDLER(api_widget_key_get);
+API_HANDLER(api_widget_key_change);
+API_HANDLER(api_widget_key_revoke);
+API_HANDLER(api_user_list); /* manage/users.c */
+API_HANDLER(api_user_get);
+API_HANDLER(api_user_change);
+API_HANDLER(api_user_remove);
+API_HANDLER(api_session_list); /* manage/sessions.c */
+API_HANDLER(api_session_get);
+API_HANDLER(api_usage); /* manage/usage.c */
+API_HANDLER(api_account_metrics);
+
 #undef API_HANDLER
 
 #endif

@@ -22,7 +22,8 @@
 #include "util/banned.h"
 
 /* A variable of a path, a query parameter or a header, and its schema.  A "?"
- * tells a parameter from a path's variable of that name. */
+ * tells a parameter from a path's variable of that name, what follows a "#" one
+ * from others of its name; neither is part of it. */
 static const struct parameter {
 	const char *name, *in, *schema, *description;
 } parameters[] = {
@@ -80,6 +81,58 @@ static const struct parameter {
 	{ "last_event_id", "query",
 	    "{\"type\":\"string\",\"pattern\":\"^[0-9a-f-]{36}:[0-9]{1,18}$\"}",
 	    "The same for readers that can set no header." },
+	{ "agent_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The agent." },
+	{ "version", "path", "{\"type\":\"integer\",\"minimum\":1}",
+	    "The number of a configuration's version." },
+	{ "key_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The key." },
+	{ "user_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The member." },
+	{ "session_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The session." },
+	{ "If-Match", "header", "{\"type\":\"string\"}",
+	    "The ETag the change is made for; 412 when it has another one by "
+	    "now. Without it the last write wins." },
+	{ "tier", "query", "{\"type\":\"string\"}", "Only of this tier." },
+	{ "status#account", "query",
+	    "{\"type\":\"string\",\"enum\":[\"active\",\"suspended\"]}",
+	    "Only those." },
+	{ "status#agent", "query",
+	    "{\"type\":\"string\",\"enum\":[\"active\",\"inactive\","
+	    "\"archived\"]}",
+	    "Only those; absent: all but the archived." },
+	{ "status#key", "query",
+	    "{\"type\":\"string\",\"enum\":[\"active\",\"expired\","
+	    "\"revoked\"]}",
+	    "Only those." },
+	{ "status#widget", "query",
+	    "{\"type\":\"string\",\"enum\":[\"active\",\"revoked\"]}",
+	    "Only those." },
+	{ "status#turn", "query",
+	    "{\"type\":\"string\",\"enum\":[\"running\",\"completed\","
+	    "\"failed\",\"cancelled\"]}",
+	    "Only those whose last turn is so." },
+	{ "agent_type#filter", "query", "{\"type\":\"string\"}",
+	    "Only agents of this type." },
+	{ "role", "query", "{\"$ref\":\"#/components/schemas/account_role\"}",
+	    "Only members with this role." },
+	{ "agent", "query", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "Only of this agent." },
+	{ "model", "query", "{\"type\":\"string\"}", "Only of this model." },
+	{ "from", "query", "{\"type\":\"string\",\"format\":\"date-time\"}",
+	    "Not before this time." },
+	{ "to", "query", "{\"type\":\"string\",\"format\":\"date-time\"}",
+	    "Before this time." },
+	{ "group", "query",
+	    "{\"type\":\"string\",\"pattern\":\"^(agent|model|hour|day)"
+	    "(,(agent|model|hour|day))*$\"}",
+	    "What the series goes by: a list of agent, model and one of hour, "
+	    "day." },
+	{ "from_version", "query", "{\"type\":\"integer\",\"minimum\":1}",
+	    "Absent: the one before to_version." },
+	{ "to_version", "query", "{\"type\":\"integer\",\"minimum\":1}",
+	    "Absent: the present one." },
 	{ "X-Session-Key", "header", "{\"type\":\"string\",\"maxLength\":128}",
 	    "The session of the turn: a widget key must prove it." },
 };
@@ -111,15 +164,16 @@ add_parameter(json_t *list, const char *name, size_t n)
 {
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
 		const struct parameter *p = &parameters[i];
+		const char *shown = p->name + (*p->name == '?');
 
 		if (strlen(p->name) != n || memcmp(p->name, name, n) != 0)
 			continue;
-		json_array_append_new(list,
-		    json_pack("{s:s, s:s, s:b, s:s, s:o}", "name",
-			p->name + (*p->name == '?'), "in", p->in, "required",
-			strcmp(p->in, "path") == 0 || *p->name == '?',
-			"description", p->description, "schema",
-			parsed(p->schema)));
+		json_array_append_new(
+		    list, json_pack("{s:s#, s:s, s:b, s:s, s:o}", "name", shown,
+			      (int)strcspn(shown, "#"), "in", p->in, "required",
+			      strcmp(p->in, "path") == 0 || *p->name == '?',
+			      "description", p->description, "schema",
+			      parsed(p->schema)));
 	}
 }
 
@@ -162,6 +216,9 @@ success(const struct route *r)
 	    r->response_type != NULL ? r->response_type : "application/json";
 	json_t *schema;
 
+	if (strcmp(r->statuses, "204") == 0)
+		return json_pack(
+		    "{s:s}", "description", "Done; there is nothing to say.");
 	if (r->response_schema != NULL)
 		schema = schema_ref(r->response_schema);
 	else if (r->response_type != NULL)
@@ -185,6 +242,18 @@ add_success(json_t *responses, const struct route *r)
 	}
 }
 
+static bool
+has_param(const struct route *r, const char *name)
+{
+	return r->params != NULL && strstr(r->params, name) != NULL;
+}
+
+bool
+openapi_is_managed(const struct route *r)
+{
+	return (r->faces & FACE_ADMIN) != 0 && r->perm != PERM_PUBLIC;
+}
+
 static json_t *
 responses_of(const struct route *r)
 {
@@ -203,10 +272,18 @@ responses_of(const struct route *r)
 		add_problem(all, 415, "The body is not JSON.");
 		add_problem(all, 422, "A value breaks a rule.");
 	}
-	if (r->params != NULL && strstr(r->params, "Idempotency-Key") != NULL)
+	if (openapi_is_managed(r) && r->params != NULL)
+		add_problem(all, 422, "A value breaks a rule.");
+	if (openapi_is_managed(r) && strcmp(r->method, "GET") != 0)
+		add_problem(all, 409,
+		    "In conflict with the present state, or the first request "
+		    "with this Idempotency-Key still runs.");
+	else if (has_param(r, "Idempotency-Key"))
 		add_problem(all, 409,
 		    "The first request with this "
 		    "Idempotency-Key still runs.");
+	if (has_param(r, "If-Match"))
+		add_problem(all, 412, "It has changed since it was read.");
 	if (r->perm == PERM_CHAT) {
 		add_problem(all, 429, "A limit is reached.");
 		add_problem(all, 502, "The model provider failed.");
@@ -235,6 +312,8 @@ tag_of(const struct route *r)
 {
 	if ((r->faces & FACE_CHAT) != 0)
 		return "chat";
+	if (openapi_is_managed(r))
+		return "management";
 	return (r->faces & FACE_HEALTH) != 0 ? "operations" : "documentation";
 }
 
@@ -302,14 +381,14 @@ char *
 app_openapi(const void *ctx, const char *version)
 {
 	json_t *doc = json_pack(
-	    "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:s},{s:s},{s:s}],"
+	    "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:s},{s:s},{s:s},{s:s}],"
 	    " s:o, s:o}",
 	    "openapi", "3.1.0", "info", "title", "Switchboard", "version",
 	    version, "description",
 	    "Chat with an account's agents, and manage them. Errors are RFC "
 	    "9457 problem objects; every answer carries X-Request-Id.",
-	    "servers", "url", "/", "tags", "name", "chat", "name",
-	    "documentation", "name", "operations", "paths", paths(),
+	    "servers", "url", "/", "tags", "name", "chat", "name", "management",
+	    "name", "documentation", "name", "operations", "paths", paths(),
 	    "components", components());
 	char *text = doc != NULL ? json_dumps(doc, JSON_INDENT(1)) : NULL;
 	char *ret = mem_strdup(ctx, text);

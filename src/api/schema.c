@@ -13,6 +13,7 @@
 
 /* clang-format off */
 const struct schema schemas[] = {
+#include "api/schemas_manage.def"
 { "chat_request", J({
   "type": "object",
   "required": ["message"],

@@ -1,0 +1,73 @@
+/*
+ * The SQL of the management API.  Each statement names the account ($1) and
+ * runs under row security as sb_admin; what a resource shows stands in the
+ * column list beside it.  Only the lists across accounts go through the gate.
+ */
+#ifndef API_MANAGE_STORE_H
+#define API_MANAGE_STORE_H
+
+#include "db/db.h"
+#include "db/rows.h"
+
+/* A resource's state: a text that differs when one of ${members} does. */
+#define STORE_STATE(members) "md5(row(" members ")::text)"
+/* The first statement of a change (account, id, state): hold the row ${from}
+ * and prove that it is as it was read. */
+#define STORE_LOCK(state, from)                                                \
+	"SELECT control.unchanged((SELECT " state " FROM " from                \
+	" FOR NO KEY UPDATE), $3)"
+
+/* Accounts (store_account.c).  show, lock: (account, the same); change:
+ * (account, name, tier, is_active, max_agents, requests_per_hour: NULL the
+ * tier's, -1 unlimited); create: (account, slug, name, tier, made when); list,
+ * across accounts: (tier, active, after, rows). */
+extern const struct db_stmt manage_store_account, manage_store_account_lock,
+    manage_store_account_change, manage_store_account_create,
+    manage_store_accounts;
+extern const struct rows_col manage_store_account_cols[];
+
+/* Agents (store_agent.c).  show, lock: (account, id); list: (account, type,
+ * status: NULL all but archived, after, rows).  Configurations: (account,
+ * agent); their versions: (account, agent, after, rows), one: (account,
+ * agent, version). */
+extern const struct db_stmt manage_store_agent, manage_store_agent_lock,
+    manage_store_agents, manage_store_config, manage_store_config_lock,
+    manage_store_versions, manage_store_version;
+extern const struct rows_col manage_store_agent_cols[],
+    manage_store_config_cols[], manage_store_version_cols[],
+    manage_store_version_show_cols[];
+
+/* Keys (store_key.c).  show, lock: (account, id); list: (account, status,
+ * after, rows).  end: (account, id, seconds): an API key ends so long from now,
+ * at 0 it is revoked; revoke: (account, id); widget change: (account, id, name,
+ * agent or NULL, origins as JSON). */
+extern const struct db_stmt manage_store_api_key, manage_store_api_key_lock,
+    manage_store_api_keys, manage_store_api_key_end, manage_store_widget_key,
+    manage_store_widget_key_lock, manage_store_widget_keys,
+    manage_store_widget_key_change, manage_store_widget_key_revoke;
+extern const struct rows_col manage_store_api_key_cols[],
+    manage_store_widget_key_cols[];
+
+/* Members of an account (store_user.c).  show, lock: (account, user); list:
+ * (account, role, after, rows); role: (account, user, role); leave: (account,
+ * user). */
+extern const struct db_stmt manage_store_user, manage_store_user_lock,
+    manage_store_users, manage_store_user_role, manage_store_user_leave;
+extern const struct rows_col manage_store_user_cols[];
+
+/* Sessions (store_session.c).  show: (account, id, nothing); list, newest
+ * first: (account, agent, from_us, to_us, status, after, rows). */
+extern const struct db_stmt manage_store_session, manage_store_sessions;
+extern const struct rows_col manage_store_session_cols[];
+
+/* Usage (store_usage.c): (account, from_us, hours_from_us, hours_to_us, to_us,
+ * by agent, by model, unit of time or NULL, agent, model).  Whole hours are
+ * read from hourly sums between the inner two. */
+extern const struct db_stmt manage_store_usage;
+extern const struct rows_col manage_store_usage_cols[];
+
+/* Answers of POSTs (store_once.c).  (account, key hash, ...) */
+extern const struct db_stmt manage_store_answer_trim, manage_store_answer_claim,
+    manage_store_answer;
+
+#endif

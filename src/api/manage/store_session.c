@@ -1,0 +1,41 @@
+/* The SQL of sessions, as those who look after the account see them. */
+#include "api/manage/store.h"
+
+#include "util/banned.h"
+
+/* A turn's id may seem up to two days older than its session (chat/history.h);
+ * the bound spares a look into every month there has been. */
+#define TURNS                                                                  \
+	"FROM turns t WHERE t.account_id = $1::uuid AND t.session_id = s.id "  \
+	"AND t.id >= uuid_floor(s.created_at - interval '49 hours') "
+#define STATUS                                                                 \
+	"CASE WHEN EXISTS (SELECT FROM turns_open o WHERE o.account_id = "     \
+	"$1::uuid AND o.session_id = s.id) THEN 'running' ELSE "               \
+	"(SELECT t.status " TURNS "ORDER BY t.id DESC LIMIT 1) END"
+#define COLS                                                                   \
+	"s.id, s.session_key, s.email, s.is_anonymous, s.widget_key_id, "      \
+	"(SELECT count(*) " TURNS "), " STATUS                                 \
+	", " ROWS_UTC("s.created_at") ", " ROWS_UTC("s.last_activity_at")
+
+const struct rows_col manage_store_session_cols[] = { { "id", ROW_TEXT },
+	{ "session_key", ROW_TEXT }, { "email", ROW_TEXT },
+	{ "is_anonymous", ROW_BOOL }, { "widget_key_id", ROW_TEXT },
+	{ "turns", ROW_INT }, { "status", ROW_TEXT },
+	{ "created_at", ROW_TEXT }, { "last_activity_at", ROW_TEXT },
+	{ NULL, ROW_END } };
+
+const struct db_stmt manage_store_session = { "manage_session",
+	"SELECT " COLS ", '' FROM sessions s "
+	"WHERE s.account_id = $1::uuid AND s.id = $2::uuid" };
+
+const struct db_stmt manage_store_sessions = { "manage_sessions",
+	"SELECT " COLS ", s.id FROM sessions s WHERE s.account_id = $1::uuid "
+	"AND ($2::uuid IS NULL OR EXISTS (SELECT " TURNS
+	"AND t.agent_instance_id = $2::uuid)) "
+	"AND s.id >= uuid_floor(" ROWS_FROM_US(
+	    "$3") ") "
+		  "AND s.id < uuid_floor(" ROWS_FROM_US(
+		      "$4") ") "
+			    "AND ($5::text IS NULL OR $5 = " STATUS ") "
+			    "AND ($6::uuid IS NULL OR s.id < $6::uuid) "
+			    "ORDER BY s.id DESC LIMIT $7::integer" };
