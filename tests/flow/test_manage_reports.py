@@ -1,0 +1,164 @@
+"""The management API: sessions, transcripts, usage and metrics; and the
+platform's list of accounts, which no API key may see."""
+import unittest
+from datetime import datetime, timedelta, timezone
+
+from manage import Caller, caller
+from rig import NOBODY, Provider, Rig, wait_until
+
+
+def when(**ago):
+    then = datetime.now(timezone.utc) - timedelta(**ago)
+    return then.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class ReportsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = Provider("0")
+        cls.rig = rig = Rig("reports", env=cls.provider.env())
+        cls.viewer = caller(rig, "viewer")
+        mock = {"model_override": "openai:mock-echo", "model_fallback": False}
+        rig.configure("sales/human_health", mock)
+        rig.configure("sales/animal_health", mock)
+        cls.talks = [rig.chat(message=f"talk {n}").json for n in range(4)]
+        cls.long = rig.chat(message="first", session_key="long-one").json
+        for n in range(3):
+            rig.chat(message=f"more {n}", session_key="long-one")
+        rig.chat("sales/animal_health", "a dog")
+        rig.configure("rag/regulatory_docs", {
+            "model_override": "openai:mock-500", "model_fallback": False})
+        rig.chat("rag/regulatory_docs", "this fails")
+        cls.agents = {a["instance_name"]: a["id"]
+                      for a in cls.viewer.all("agents")}
+        wait_until(lambda: rig.sql("select count(*) from turns") == [["10"]],
+                   5, "everything is stored")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.rig.close()
+        cls.provider.close()
+
+    def test_sessions(self):
+        sessions = self.viewer.all("sessions", 2)
+        self.assertEqual([s["id"] for s in sessions],
+                         sorted((s["id"] for s in sessions), reverse=True))
+        keys = {s["session_key"] for s in sessions}
+        self.assertLessEqual({t["session_key"] for t in self.talks}, keys)
+        long, = [s for s in sessions if s["session_key"] == "long-one"]
+        self.assertEqual((long["turns"], long["status"]), (4, "completed"))
+        dogs = self.viewer.all("sessions?agent=" +
+                               self.agents["animal_health"])
+        self.assertEqual(len(dogs), 1)
+        failed = self.viewer.all("sessions?status=failed")
+        self.assertEqual({s["status"] for s in failed}, {"failed"})
+        done = self.viewer.all("sessions?status=completed")
+        self.assertEqual(len(done) + len(failed), len(sessions))
+        self.assertEqual(self.viewer.all("sessions?to=" + when(hours=1)), [])
+        self.assertEqual(len(self.viewer.all("sessions?from=" +
+                                             when(hours=1))), len(sessions))
+        self.assertEqual(self.viewer.all("sessions?agent=" + NOBODY), [])
+        for query in ("from=yesterday", "agent=sales", "status=done"):
+            self.assertEqual(self.viewer.get(
+                "sessions?" + query).status, 422, query)
+
+    def test_a_transcript(self):
+        long, = [s for s in self.viewer.all("sessions")
+                 if s["session_key"] == "long-one"]
+        texts, after = [], None
+        while True:
+            page = self.viewer.get(
+                f"sessions/{long['id']}?limit=3" +
+                (f"&after={after}" if after else ""))
+            self.assertEqual(page.status, 200, page)
+            self.assertEqual(page.json["turns"], 4)
+            texts += [(m["role"], m["content"])
+                      for m in page.json["messages"]["data"]]
+            after = page.json["messages"]["next"]
+            if after is None:
+                break
+        self.assertEqual([t for r, t in texts if r == "user"],
+                         ["first", "more 0", "more 1", "more 2"])
+        self.assertEqual(len(texts), 8)
+        self.assertEqual(self.viewer.get("sessions/" + NOBODY).status, 404)
+        self.assertEqual(self.viewer.get(
+            f"sessions/{long['id']}?after=x").status, 422)
+
+    def test_usage(self):
+        reply = self.viewer.get("usage")
+        self.assertEqual(reply.status, 200, reply)
+        totals = reply.json["totals"]
+        (requests, failed, tokens), = self.rig.sql(
+            "select count(*), count(*) filter (where status = 'failed'), "
+            "sum(input_tokens) from turns")
+        self.assertEqual((totals["requests"], totals["failed"],
+                          totals["input_tokens"]),
+                         (int(requests), int(failed), int(tokens)))
+        self.assertIsNone(totals["cost_usd"])
+        self.assertEqual(reply.json["series"], [])
+        by = self.viewer.get("usage?group=agent,day").json["series"]
+        self.assertEqual(sum(r["requests"] for r in by), int(requests))
+        self.assertEqual({r["agent_id"] for r in by}, {
+            self.agents[n] for n in ("human_health", "animal_health",
+                                     "regulatory_docs")})
+        self.assertRegex(by[0]["at"], "T00:00:00.000Z$")
+        one = self.viewer.get("usage?agent=" + self.agents["animal_health"])
+        self.assertEqual(one.json["totals"]["requests"], 1)
+        models = self.viewer.get("usage?group=model").json["series"]
+        self.assertIn("openai:mock-echo", [r["model"] for r in models])
+        self.assertNotIn("at", models[0])
+        none = self.viewer.get("usage?to=" + when(hours=2))
+        self.assertEqual(none.json["totals"]["requests"], 0)
+        for query in ("group=week", "group=hour,day", "group=", "from=x",
+                      "from=" + when(days=500), "to=" + when(days=40) +
+                      "&from=" + when(days=1), "agent=x"):
+            self.assertEqual(self.viewer.get(
+                "usage?" + query).status, 422, query)
+        self.assertEqual(caller(self.rig, "support").get("usage").status, 403)
+
+    def test_usage_of_long_ago(self):
+        """A long span reads hourly sums for what is summed, five-minute rows
+        for the rest, and counts nothing twice."""
+        (account,), = self.rig.sql("select id from accounts where slug = "
+                                   "'globex'")
+        globex = Caller(self.rig, self.rig.globex_key, "globex")
+        self.rig.sql("select gate.maintain_partitions(now() - interval "
+                     "'3 months')")
+        for days in (0, 1, 20):
+            for grain in (5, 60):
+                self.rig.sql(
+                    "insert into usage_rollups select "
+                    f"'{account}', '{NOBODY}', 'm', {grain}, "
+                    f"date_bin('{grain} minutes', now() - interval '{days} "
+                    "days', 'epoch'), 10, 1, 0, 5, 5, 0, 0, 2000000000, 0, "
+                    "1000, 190, '{0,0,9,0,0,0,0,0,0,0,0}'")
+        for span in (2, 6, 8, 30):
+            want = 10 * sum(days < span for days in (0, 1, 20))
+            got = globex.get(f"usage?group=day&from={when(days=span)}").json
+            self.assertEqual(got["totals"]["requests"], want, span)
+            self.assertEqual(sum(r["requests"] for r in got["series"]), want)
+        self.assertEqual(got["totals"]["cost_usd"], 6.0)
+        metrics = globex.get("metrics?from=" + when(days=2)).json["totals"]
+        self.assertEqual(metrics["error_rate"], 0.1)
+        self.assertEqual(metrics["latency_ms_max"], 190)
+        self.assertTrue(100 < metrics["latency_ms_p50"] < 190, metrics)
+        self.assertGreater(metrics["latency_ms_p95"],
+                           metrics["latency_ms_p50"])
+
+    def test_metrics(self):
+        totals = self.viewer.get("metrics").json["totals"]
+        self.assertGreater(totals["error_rate"], 0)
+        self.assertLessEqual(totals["latency_ms_p50"],
+                             totals["latency_ms_p95"])
+        self.assertLessEqual(totals["latency_ms_p95"],
+                             totals["latency_ms_max"])
+        self.assertNotIn("input_tokens", totals)
+        series = self.viewer.get("metrics?group=agent,hour").json["series"]
+        self.assertEqual({"agent_id", "at"} - set(series[0]), set())
+        empty = self.viewer.get("metrics?to=" + when(hours=2)).json["totals"]
+        self.assertIsNone(empty["latency_ms_p50"])
+        self.assertIsNone(empty["error_rate"])
+
+
+if __name__ == "__main__":
+    unittest.main()
