@@ -1,5 +1,5 @@
 /*
- * Making and changing agent instances: for the command, the API and pages.  Each
+ * Making and changing agent instances: for the command, the API and pages. Each
  * change is recorded in the same transaction as done by ${who}, of which actor,
  * address and request id are read (audit/audit.h).
  */
@@ -19,8 +19,8 @@ struct templates;
 struct agent_new {
 	const char *type, *name, *display_name;
 	const json_t *configuration;
-	const char *author; /* who, for the version's record */
-	const char *created_at; /* a timestamp's text; NULL: now */
+	const char *author;            /* who, for the version's record */
+	const char *created_at;        /* a timestamp's text; NULL: now */
 	const struct audit_entry *who; /* for agent_create() */
 };
 

@@ -27,7 +27,7 @@ enum perm {
 	PERM_TURN_READ, /* read a turn or a session's messages */
 	PERM_TURN_STOP,
 	PERM_FEEDBACK,
-	PERM_AUDIT_READ, /* see who changed what */
+	PERM_AUDIT_READ,     /* see who changed what */
 	PERM_ACCOUNT_LIST,   /* all accounts */
 	PERM_ACCOUNT_CREATE, /* make one */
 	PERM_ACCOUNT_READ,

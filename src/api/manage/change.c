@@ -11,6 +11,7 @@
 #include "api/manage/manage.h"
 #include "api/manage/store.h"
 #include "api/reply.h"
+#include "audit/audit.h"
 #include "auth/key.h"
 #include "crypto/hash.h"
 #include "http/request.h"
@@ -24,7 +25,7 @@
 #include "util/banned.h"
 
 #define WRITE_WAIT (10 * CLOCK_S)
-#define OWN_CALLS 2 /* of manage_commit() beside the change's */
+#define OWN_CALLS 3 /* of manage_commit() beside the change's */
 #define TRIES 20    /* of a change that loses races */
 #define KEY_MAX 255
 #define HASH_TEXT 67 /* \x and 64 digits */
@@ -197,6 +198,27 @@ claim_calls(struct manage *m, const struct manage_change *c, const char *whose,
 	return 2;
 }
 
+/* The record of the change, its transaction's last statement. */
+static void
+record(struct manage *m, const struct manage_change *c,
+    const struct uuid *account, struct db_call *out)
+{
+	char actor[UUID_TEXT];
+	struct audit_entry entry = { .action = c->action,
+		.actor_kind =
+		    m->who->key->kind == KEY_USER ? "user" : "api_key",
+		.actor_id = actor,
+		.address = m->req->client_address,
+		.request_id = m->req->request_id,
+		.object_kind = c->object,
+		.object_id = c->id,
+		.before = c->before,
+		.after = c->after };
+
+	id_format(&m->who->key->id, actor);
+	audit_call(m->ctx, account, &entry, out);
+}
+
 int
 manage_commit(struct manage *m, struct manage_change *c, struct err *e)
 {
@@ -213,7 +235,8 @@ manage_commit(struct manage *m, struct manage_change *c, struct err *e)
 		return -1;
 	for (int i = 0; i < c->ncalls; i++)
 		all[n + i] = c->calls[i];
-	if (db_run(m->app->db, DB_CONTROL, account, all, n + c->ncalls,
+	record(m, c, account, &all[n + c->ncalls]);
+	if (db_run(m->app->db, DB_CONTROL, account, all, n + c->ncalls + 1,
 		m->req->started + WRITE_WAIT, m->ctx, e) != 0)
 		return n > 0 ? lost_claim(m, account, e) : -1;
 	for (int i = 0; i < c->ncalls; i++)

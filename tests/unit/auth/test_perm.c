@@ -13,10 +13,10 @@
 
 #include "util/banned.h"
 
-/* By role: p public, m oneself, c chat, r turn read, s stop, f feedback, A audit
- * read; then account L list, C create, R read, W write, T limits; agent a read,
- * b write, d config; k, l keys; w, x widget keys; u, v members; e sessions; g
- * usage. */
+/* By role: p public, m oneself, c chat, r turn read, s stop, f feedback, A
+ * audit read; then account L list, C create, R read, W write, T limits; agent a
+ * read, b write, d config; k, l keys; w, x widget keys; u, v members; e
+ * sessions; g usage. */
 static const char *const may[ROLE_COUNT] = {
 	[ROLE_NONE] = "p",
 	[ROLE_VISITOR] = "pcrsf",
