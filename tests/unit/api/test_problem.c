@@ -219,9 +219,9 @@ static void
 check_kinds(const char *path, const char *text, int *found)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz-";
-	static const char *const marks[] = { "ERR_", "kind = " };
+	static const char *const marks[] = { "ERR_", ">kind = ", ".kind = " };
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		const char *s = text;
 
 		while ((s = strstr(s, marks[i])) != NULL) {
