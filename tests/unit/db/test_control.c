@@ -208,11 +208,84 @@ test_epochs(void **state)
 	db_listen_free(l);
 }
 
+#define MEMBER(n) "0192f3a0-0000-7000-8000-0000000000c" #n
+#define OWNERS                                                                 \
+	"SELECT count(*) FROM memberships WHERE account_id = '" A              \
+	"' AND role = 'account_owner'"
+
+/* An account that has an owner keeps one who may sign in. */
+static void
+test_owner_stays(void **state)
+{
+	(void)state;
+	owner("INSERT INTO users (id, email, display_name, password_hash) "
+	      "SELECT id::uuid, id || '@x', 'n', '$argon2id$x' FROM unnest("
+	      "ARRAY['" MEMBER(1) "', '" MEMBER(2) "', '" MEMBER(
+		  3) "']) id; "
+		     "INSERT INTO memberships VALUES ('" A
+		     "', '" MEMBER(1) "', 'account_owner'), ('" A "', '" MEMBER(
+			 2) "', 'account_owner'), ('" A
+			    "', '" MEMBER(3) "', 'viewer'), ('" B "', '" MEMBER(
+				3) "', 'account_owner')");
+#define ALONE "WHERE user_id = '" MEMBER(1) "'"
+	/* several in one statement: what is left counts */
+	expect_state("sb_admin", AS_A "DELETE FROM memberships", "SB409");
+	expect_state(
+	    "sb_admin", AS_A "UPDATE memberships SET role = 'viewer'", "SB409");
+	expect("sb_owner", OWNERS, "2");
+	expect_state("sb_admin",
+	    AS_A "UPDATE memberships SET role = 'analyst' WHERE user_id = "
+		 "'" MEMBER(2) "'",
+	    "00000");
+	owner("UPDATE memberships SET role = 'analyst' WHERE user_id = "
+	      "'" MEMBER(2) "'");
+	expect_state(
+	    "sb_admin", AS_A "DELETE FROM memberships " ALONE, "SB409");
+	expect_state("sb_admin",
+	    AS_A "UPDATE memberships SET role = 'viewer' " ALONE, "SB409");
+	expect_state("sb_admin",
+	    AS_A "UPDATE memberships SET role = 'account_owner' " ALONE,
+	    "00000");
+	/* one who may not sign in is none */
+	owner("UPDATE memberships SET role = 'account_owner' WHERE user_id = "
+	      "'" MEMBER(2) "'; UPDATE users SET is_active = false WHERE id = "
+			    "'" MEMBER(2) "'");
+	expect_state(
+	    "sb_admin", AS_A "DELETE FROM memberships " ALONE, "SB409");
+	owner("UPDATE users SET is_active = true WHERE id = '" MEMBER(2) "'");
+	expect_state(
+	    "sb_admin", AS_A "DELETE FROM memberships " ALONE, "00000");
+	expect_state("sb_admin",
+	    AS_A "DELETE FROM memberships WHERE user_id = '" MEMBER(3) "'",
+	    "00000");
+	/* who has the tables may take an account apart */
+	owner("DELETE FROM memberships; DELETE FROM users");
+}
+
+/* The first statement of a change says whether it is what was read. */
+static void
+test_unchanged(void **state)
+{
+	(void)state;
+	expect("sb_admin", "SELECT control.unchanged('a', 'a')", "t");
+	expect_state("sb_admin", "SELECT control.unchanged('a', 'b')", "SB412");
+	expect_state(
+	    "sb_admin", "SELECT control.unchanged(NULL, 'b')", "SB404");
+	expect_state("sb_chat", "SELECT control.unchanged('a', 'a')", "42501");
+	/* a row that row security hides is not there */
+	expect_state("sb_admin",
+	    AS_A "SELECT control.unchanged((SELECT 'x' FROM agent_instances "
+		 "WHERE account_id = '" B "' LIMIT 1 FOR NO KEY UPDATE), 'x')",
+	    "SB404");
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_max_agents),
+		cmocka_unit_test(test_owner_stays),
+		cmocka_unit_test(test_unchanged),
 		cmocka_unit_test(test_epochs),
 	};
 

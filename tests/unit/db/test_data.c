@@ -306,8 +306,14 @@ test_trim(void **state)
 	claim("6", W1, "24 hours 1 second", "{}");
 	claim("7", W1, "24 hours 1 second", NULL);
 	claim("8", W1, "23 hours 59 minutes", "{}");
-	expect("sb_job", "SELECT gate.trim_idempotency_keys()", "2");
+	/* those of changes too */
+	owner("INSERT INTO request_answers (account_id, key_hash, "
+	      "request_hash, status, answer, created_at) SELECT '" A
+	      "', sha256(n::text::bytea), sha256('x'), 201, '{}', now() - n * "
+	      "interval '11 hours' FROM generate_series(1, 3) n");
+	expect("sb_job", "SELECT gate.trim_idempotency_keys()", "3");
 	expect("sb_owner", CLAIMS, "28");
+	expect("sb_owner", "SELECT count(*) FROM request_answers", "2");
 	expect("sb_owner",
 	    "SELECT hist_add('{1,2,3,4,5,6,7,8,9,10,11}', "
 	    "'{1,1,1,1,1,1,1,1,1,1,1}')",
