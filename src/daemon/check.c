@@ -16,6 +16,7 @@
 #include "conf/conf.h"
 #include "crypto/hash.h"
 #include "daemon/keep.h"
+#include "daemon/mailbox.h"
 #include "daemon/sockets.h"
 #include "daemon/title.h"
 #include "db/migrate.h"
@@ -52,6 +53,10 @@ check_files(const struct conf *c)
 		fprintf(stderr, "%s: master_key_file: %s\n", c->file, e.text);
 		bad++;
 	}
+	if (mailbox_check(c, &e) != 0) {
+		fprintf(stderr, "%s: %s\n", c->file, e.text);
+		bad++;
+	}
 	if (keep_check(c, print_reason, NULL) != 0)
 		bad++;
 	return bad == 0 ? 0 : -1;
@@ -67,7 +72,7 @@ verdict(const struct conf *c)
 	json_setup();
 	if (crypto_setup(&e) != 0 ||
 	    session_key_setup(c->master_key_file, &e) != 0 ||
-	    keep_templates(c, &t, &e) != 0) {
+	    mailbox_check(c, &e) != 0 || keep_templates(c, &t, &e) != 0) {
 		fprintf(stderr, "switchboardd: %s\n", e.text);
 		return VERDICT_BAD;
 	}

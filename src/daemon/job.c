@@ -14,12 +14,14 @@
 #include "chat/event_log.h"
 #include "conf/conf.h"
 #include "daemon/lost.h"
+#include "daemon/mailbox.h"
 #include "daemon/parts.h"
 #include "daemon/process.h"
 #include "daemon/retain.h"
 #include "daemon/store.h"
 #include "db/db.h"
 #include "db/journal.h"
+#include "mail/sender.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
 #include "util/id.h"
@@ -68,6 +70,8 @@ struct jobs {
 	struct uuid seen[PROCS_MAX];
 	int64_t seen_at[PROCS_MAX];
 	atomic_bool away; /* the database, as far as the log knows */
+	struct mail_conf mail;
+	struct mail_sender *sender; /* NULL: no mail server */
 };
 
 /* Success or failure of a call, in the log when it changes. */
@@ -275,6 +279,12 @@ jobs_start(struct jobs *j)
 	/* One of them on a host is enough for the timers. */
 	if (j->process->index != 1)
 		return 0;
+	mailbox_conf(j, c, &j->mail);
+	if (*c->mail_url != '\0') {
+		j->sender = mail_sender_start(&j->mail, NULL);
+		if (j->sender == NULL)
+			return -1;
+	}
 	return pthread_create(&j->thread, NULL, jobs_main, j);
 }
 
@@ -308,6 +318,7 @@ jobs_end(struct jobs *j, struct process *p, int64_t limit_ms)
 
 	if (p->index != 1)
 		return;
+	mail_sender_stop(j->sender);
 	pthread_mutex_lock(&j->mu);
 	atomic_store(&j->stop, true);
 	pthread_cond_signal(&j->cv);
