@@ -378,6 +378,8 @@ step_database() {
 	fi
 	set_parameter chat_workers "$WORKERS"
 	set_parameter threads "$THREADS"
+	set_parameter public_urls "http://127.0.0.1:$PORT"
+	set_parameter mail_templates_dir "$DIR/app/share/switchboard/mail"
 	sb "$DIR/log/check.log" config check ||
 		die "the configuration is not good" \
 			"mend $DIR/etc/switchboard.conf" "$DIR/log/check.log"

@@ -9,6 +9,7 @@
 
 #include "api/routes.h"
 #include "chat/turn.h"
+#include "mail/queue.h"
 
 struct accounts;
 struct keys;
@@ -22,6 +23,9 @@ struct app {
 	struct keys *keys;
 	struct tokens *tokens;
 	int64_t access_s, refresh_s; /* lives of tokens, seconds */
+	struct mail_conf mail;
+	const char *mail_templates;     /* directory */
+	const char *const *public_urls; /* the first one is for links */
 	struct db_pool *db;
 	const struct templates *templates;
 	size_t body_max_chat, body_max_admin, message_max;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/app.h"
+#include "api/fields.h"
 #include "api/guard.h"
 #include "api/handlers.h"
 #include "api/problem.h"
@@ -19,7 +20,6 @@
 #include "http/response.h"
 #include "util/clock.h"
 #include "util/id.h"
-#include "util/json.h"
 
 #include "util/banned.h"
 
@@ -31,76 +31,6 @@ static int64_t
 deadline_of(const struct http_req *req)
 {
 	return req->started + WAIT;
-}
-
-/* A member of a body: where its text goes, and how long it may be. */
-struct field {
-	const char *name;
-	const char **out;
-	size_t min, max;
-	bool needed;
-};
-
-static void
-wrong(json_t *errors, const char *name, const char *detail)
-{
-	json_array_append_new(
-	    errors, json_pack("{s:o, s:s}", "pointer",
-			json_sprintf("/%s", name), "detail", detail));
-}
-
-static void
-read_field(const struct field *f, const json_t *v, json_t *errors)
-{
-	size_t n = json_string_length(v);
-
-	if (v == NULL || json_is_null(v)) {
-		if (f->needed)
-			wrong(errors, f->name, "is missing");
-	} else if (!json_is_string(v) || strlen(json_string_value(v)) != n) {
-		wrong(errors, f->name, "must be a text");
-	} else if (n < f->min || n > f->max) {
-		json_array_append_new(
-		    errors, json_pack("{s:o, s:o}", "pointer",
-				json_sprintf("/%s", f->name), "detail",
-				json_sprintf("must have %zu to %zu bytes",
-				    f->min, f->max)));
-	} else {
-		*f->out = json_string_value(v);
-	}
-}
-
-/*
- * The texts of a JSON object, which the caller keeps as *body; members that
- * nobody knows are refused.  0, or -1 with e and perhaps *errors.
- */
-static int
-read_body(struct app *app, struct http_req *req, const struct field *fields,
-    size_t n, json_t **body, json_t **errors, struct err *e)
-{
-	const char *text, *name;
-	size_t len, i;
-	json_t *v;
-
-	if (http_body(req, app->body_max_admin, &text, &len, e) < 0 ||
-	    json_parse(text, len, &JSON_LIMITS_REQUEST, body, e) < 0)
-		return -1;
-	*errors = json_array();
-	if (!json_is_object(*body))
-		wrong(*errors, "", "must be an object");
-	json_object_foreach(*body, name, v)
-	{
-		for (i = 0; i < n && strcmp(fields[i].name, name) != 0; i++)
-			continue;
-		if (i == n)
-			wrong(*errors, name, "is not known here");
-	}
-	for (i = 0; i < n && json_is_object(*body); i++)
-		read_field(&fields[i], json_object_get(*body, fields[i].name),
-		    *errors);
-	if (json_array_size(*errors) > 0)
-		return err_set(e, ERR_INVALID, "the body is not valid");
-	return 0;
 }
 
 /* The answer to a sign-in or a refresh (INTERFACE: auth/login). */
@@ -136,13 +66,13 @@ api_auth_login(struct app *app, struct http_req *req, struct http_resp *resp,
 	};
 	char client[ADDRESS_CLIENT_TEXT];
 	const struct sign_in_from from = { req->client_address,
-		http_header(req, "user-agent"), client };
+		http_header(req, "user-agent"), client, req->request_id };
 	struct sign_in in;
 	struct err e = { 0 };
 
 	(void)who;
 	address_client(req->client_address, client);
-	if (read_body(app, req, fields, sizeof(fields) / sizeof(fields[0]),
+	if (fields_read(app, req, fields, sizeof(fields) / sizeof(fields[0]),
 		&body, &errors, &e) < 0 ||
 	    sign_in_password(app->db, email, password, &from, app->refresh_s,
 		deadline_of(req), &in, &e) < 0)
@@ -164,7 +94,7 @@ api_auth_refresh(struct app *app, struct http_req *req, struct http_resp *resp,
 	struct err e = { 0 };
 
 	(void)who;
-	if (read_body(app, req, fields, 1, &body, &errors, &e) < 0 ||
+	if (fields_read(app, req, fields, 1, &body, &errors, &e) < 0 ||
 	    sign_in_refresh(
 		app->db, token, app->refresh_s, deadline_of(req), &in, &e) < 0)
 		problem_send(req, resp, &e, errors);
@@ -188,7 +118,8 @@ api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	(void)who;
 	if (http_body(req, app->body_max_admin, &text, &len, &e) < 0 ||
-	    (len > 0 && read_body(app, req, fields, 1, &body, &errors, &e) < 0))
+	    (len > 0 &&
+		fields_read(app, req, fields, 1, &body, &errors, &e) < 0))
 		goto refuse;
 	if (token == NULL && (bearer == NULL || !token_form(bearer))) {
 		err_set(&e, ERR_UNKNOWN, "show the token that is to end");
@@ -312,15 +243,17 @@ api_me_password(struct app *app, struct http_req *req, struct http_resp *resp,
 		{ "old_password", &old, 1, PASSWORD_BYTES_MAX, true },
 		{ "new_password", &new, 1, PASSWORD_BYTES_MAX, true },
 	};
+	const struct sign_in_from from = { .address = req->client_address,
+		.request_id = req->request_id };
 	struct err e = { 0 };
 
 	if (a_person(who, &e) < 0 ||
-	    read_body(app, req, fields, 2, &body, &errors, &e) < 0)
+	    fields_read(app, req, fields, 2, &body, &errors, &e) < 0)
 		goto refuse;
-	if (sign_in_change_password(
-		app->db, &who->key->id, old, new, deadline_of(req), &e) < 0) {
+	if (sign_in_change_password(app->db, &who->key->id, old, new, &from,
+		deadline_of(req), &e) < 0) {
 		if (e.code == ERR_INVALID)
-			wrong(errors, "new_password", e.text);
+			fields_wrong(errors, "new_password", e.text);
 		goto refuse;
 	}
 	http_status(resp, 204);

@@ -32,7 +32,9 @@ API_HANDLER(api_feedback);  /* sessions.c: POST .../messages/{id}/feedback */
 API_HANDLER(api_auth_login); /* auth.c */
 API_HANDLER(api_auth_refresh);
 API_HANDLER(api_auth_logout);
-API_HANDLER(api_me);
+API_HANDLER(api_auth_reset); /* passwords.c */
+API_HANDLER(api_auth_password);
+API_HANDLER(api_me); /* auth.c */
 API_HANDLER(api_me_sign_ins);
 API_HANDLER(api_me_sign_ins_end);
 API_HANDLER(api_me_sign_in_end);
@@ -77,7 +79,8 @@ API_HANDLER(api_widget_key_create);
 API_HANDLER(api_widget_key_get);
 API_HANDLER(api_widget_key_change);
 API_HANDLER(api_widget_key_revoke);
-API_HANDLER(api_user_list); /* manage/users.c */
+API_HANDLER(api_user_list);
+API_HANDLER(api_user_invite); /* manage/users.c */
 API_HANDLER(api_user_get);
 API_HANDLER(api_user_change);
 API_HANDLER(api_user_remove);

@@ -45,6 +45,41 @@ const struct schema schemas[] = {
     "refresh_token": {"type": "string", "minLength": 1, "maxLength": 128}
   }
 }) },
+{ "reset", J({
+  "type": "object",
+  "required": ["email"],
+  "additionalProperties": false,
+  "properties": {
+    "email": {"type": "string", "minLength": 3, "maxLength": 254}
+  }
+}) },
+{ "password_choice", J({
+  "type": "object",
+  "required": ["token", "new_password"],
+  "additionalProperties": false,
+  "properties": {
+    "token": {"type": "string", "minLength": 1, "maxLength": 128, "description": "As it stands in the link."},
+    "new_password": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "At least 15 characters, and nothing anybody would guess."}
+  }
+}) },
+{ "user_invite", J({
+  "type": "object",
+  "required": ["email", "role"],
+  "additionalProperties": false,
+  "properties": {
+    "email": {"type": "string", "minLength": 3, "maxLength": 254},
+    "display_name": {"type": ["string", "null"], "minLength": 1, "maxLength": 200, "description": "Absent: what stands before the @."},
+    "role": {"enum": ["viewer", "support", "analyst", "agent_manager", "account_admin", "account_owner"]}
+  }
+}) },
+{ "user_invited", J({
+  "type": "object",
+  "required": ["email", "role"],
+  "properties": {
+    "email": {"type": "string"},
+    "role": {"type": "string"}
+  }
+}) },
 { "tokens", J({
   "type": "object",
   "required": ["access_token", "refresh_token", "token_type", "expires_in"],

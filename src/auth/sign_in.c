@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/audit.h"
 #include "auth/password.h"
 #include "auth/pwhash.h"
 #include "auth/store.h"
@@ -47,19 +48,35 @@ agent_text(const void *ctx, const char *agent)
 	return mem_strndup(ctx, agent, str_utf8_prefix(agent, n));
 }
 
+/* For the record of what a person does with her own entry. */
+static void
+record(const void *ctx, const char *action, const char *user,
+    const struct sign_in_from *from, struct db_call *out)
+{
+	const struct audit_entry entry = { .action = action,
+		.actor_kind = "user",
+		.actor_id = user,
+		.address = from->address,
+		.request_id = from->request_id,
+		.object_kind = "user",
+		.object_id = user };
+
+	audit_call(ctx, NULL, &entry, out);
+}
+
 static int
 begin(struct db_pool *db, const struct sign_in_from *from, int64_t refresh_s,
     int64_t deadline, void *ctx, struct sign_in *out, struct err *e)
 {
 	char id[UUID_TEXT], user[UUID_TEXT], version[24], seconds[24];
 	unsigned char hash[HASH_SIZE];
-	struct db_call call = { .stmt = &auth_store_sign_in_begin,
-		.param = { id, user, version, (const char *)hash, from->address,
-		    agent_text(ctx, from->user_agent), seconds },
-		.nparams = 7,
-		.binary = 1U << 3 };
+	struct db_call calls[2] = { { .stmt = &auth_store_sign_in_begin,
+	    .param = { id, user, version, (const char *)hash, from->address,
+		agent_text(ctx, from->user_agent), seconds },
+	    .nparams = 7,
+	    .binary = 1U << 3 } };
 
-	call.plen[3] = HASH_SIZE;
+	calls[0].plen[3] = HASH_SIZE;
 	id_new(&out->token.sign_in);
 	id_format(&out->token.sign_in, id);
 	id_format(&out->token.user, user);
@@ -67,10 +84,11 @@ begin(struct db_pool *db, const struct sign_in_from *from, int64_t refresh_s,
 	    (unsigned long long)out->token.version);
 	snprintf(seconds, sizeof(seconds), "%lld", (long long)refresh_s);
 	refresh_make(out->refresh, hash);
-	if (db_run(db, DB_WRITE, NULL, &call, 1, deadline, ctx, e) != 0)
-		return -1;
+	record(ctx, "user.sign_in", user, from, &calls[1]);
+	if (db_run(db, DB_WRITE, NULL, calls, 2, deadline, ctx, e) == 0)
+		return 0;
 	/* Disabled, or with a new password, since a moment ago. */
-	return db_bool(call.result, 0, 0) ? 0 : refuse(e);
+	return e->code == ERR_NOT_FOUND ? refuse(e) : -1;
 }
 
 /* The person of ${email}, or none, and whether the password is hers.  The hash
@@ -250,15 +268,16 @@ choose(const struct db_result *r, const char *old, const char *new,
 
 int
 sign_in_change_password(struct db_pool *db, const struct uuid *user,
-    const char *old, const char *new, int64_t deadline, struct err *e)
+    const char *old, const char *new, const struct sign_in_from *from,
+    int64_t deadline, struct err *e)
 {
 	char id[UUID_TEXT], *hash;
 	struct db_call find = { .stmt = &auth_store_person_password,
 		.param = { id },
 		.nparams = 1 };
-	struct db_call set = { .stmt = &auth_store_person_set_password,
-		.param = { id },
-		.nparams = 3 };
+	struct db_call set[2] = { { .stmt = &auth_store_person_set_password,
+	    .param = { id },
+	    .nparams = 3 } };
 	void *ctx = mem_root("password");
 	int rc;
 
@@ -270,13 +289,14 @@ sign_in_change_password(struct db_pool *db, const struct uuid *user,
 		rc = choose(find.result, old, new, ctx, &hash, e);
 	if (rc == 0) {
 		/* The old one again: two changes at once, and one wins. */
-		set.param[1] = db_text(find.result, 0, 0);
-		set.param[2] = hash;
-		rc = db_run(db, DB_WRITE, NULL, &set, 1, deadline, ctx, e);
+		set[0].param[1] = db_text(find.result, 0, 0);
+		set[0].param[2] = hash;
+		record(ctx, "user.password", id, from, &set[1]);
+		rc = db_run(db, DB_WRITE, NULL, set, 2, deadline, ctx, e);
+		if (rc != 0 && e->code == ERR_NOT_FOUND)
+			rc = err_set(e, ERR_CONFLICT,
+			    "the password has been changed meanwhile");
 	}
-	if (rc == 0 && db_rows(set.result) == 0)
-		rc = err_set(
-		    e, ERR_CONFLICT, "the password has been changed meanwhile");
 	mem_free(ctx);
 	return rc;
 }

@@ -19,6 +19,7 @@ struct db_pool;
 struct sign_in_from {
 	const char *address, *user_agent; /* user_agent may be NULL */
 	const char *client; /* what of the address counts as one client */
+	const char *request_id;
 };
 
 /* What is given for a password or a refresh token. */
@@ -54,7 +55,8 @@ int sign_in_end(struct db_pool *, const struct uuid *user,
 /* A new password, after the old one; ends every sign-in.  ERR_DENIED when the
  * old one is wrong, ERR_INVALID when the new one may be none. */
 int sign_in_change_password(struct db_pool *, const struct uuid *user,
-    const char *old, const char *new, int64_t deadline, struct err *e);
+    const char *old, const char *new, const struct sign_in_from *,
+    int64_t deadline, struct err *e);
 
 /* What a person may see of herself; new reference. */
 int person_show(struct db_pool *, const struct uuid *user, int64_t deadline,

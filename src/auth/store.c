@@ -48,20 +48,18 @@ const struct db_stmt auth_store_person_password = { "auth_person_password",
 
 const struct db_stmt auth_store_person_set_password = {
 	"auth_person_set_password",
-	"SELECT 1 WHERE gate.person_set_password($1, $2, $3)"
+	"SELECT gate.found(gate.person_set_password($1, $2, $3)::int, 'person')"
 };
 
-#define UTC(x)                                                                 \
-	"to_char(" x " AT TIME ZONE 'UTC', "                                   \
-	"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-
 const struct db_stmt auth_store_person_show = { "auth_person_show",
-	"SELECT email, display_name, is_platform_admin, memberships, " UTC(
-	    "created_at") ", " UTC("last_sign_in_at") " FROM "
-						      "gate.person_show($1)" };
+	"SELECT email, display_name, is_platform_admin, memberships, " ROWS_UTC(
+	    "created_at") ", " ROWS_UTC("last_sign_in_at") " FROM "
+							   "gate.person_show($"
+							   "1)" };
 
 const struct db_stmt auth_store_sign_in_begin = { "auth_sign_in_begin",
-	"SELECT gate.sign_in_begin($1, $2, $3, $4::bytea, $5, $6, $7)" };
+	"SELECT gate.found(gate.sign_in_begin($1, $2, $3, $4::bytea, $5, $6,"
+	" $7)::int, 'person')" };
 
 const struct db_stmt auth_store_sign_in_refresh = { "auth_sign_in_refresh",
 	"SELECT user_id, slot, token_version, sign_in_id, reused"
@@ -71,9 +69,10 @@ const struct db_stmt auth_store_sign_in_end = { "auth_sign_in_end",
 	"SELECT gate.sign_in_end($1, $2, $3::bytea, $4)" };
 
 const struct db_stmt auth_store_sign_ins = { "auth_sign_ins",
-	"SELECT id, address, user_agent, " UTC("created_at") ", " UTC(
-	    "last_used_at") ", " UTC("expires_at") " FROM gate.sign_ins($1, "
-						   "$2, $3)" };
+	"SELECT id, address, user_agent, " ROWS_UTC("created_at") ", " ROWS_UTC(
+	    "last_used_at") ", " ROWS_UTC("expires_at") " FROM "
+							"gate.sign_ins($1, "
+							"$2, $3)" };
 const struct db_stmt auth_store_api_key_create = { "auth_api_key_create",
 	"INSERT INTO api_keys (account_id, id, name, prefix, key_hash, role, "
 	"expires_at, created_at) VALUES ($1::uuid, $2::uuid, $3, $4, "
@@ -86,3 +85,14 @@ const struct db_stmt auth_store_widget_key_create = { "auth_widget_key_create",
 	"$2::uuid, $3, $4, $5::bytea, $6::uuid, "
 	"ARRAY(SELECT jsonb_array_elements_text($7::jsonb)), "
 	"coalesce($8::timestamptz, now()))" };
+
+const struct db_stmt auth_store_link_new = { "auth_link_new",
+	"SELECT email, " ROWS_UTC(
+	    "expires_at") " FROM gate.password_link_new($1, $2::bytea, $3)" };
+
+const struct db_stmt auth_store_link_person = { "auth_link_person",
+	"SELECT user_id, email, display_name"
+	" FROM gate.password_link_person($1::bytea)" };
+
+const struct db_stmt auth_store_link_use = { "auth_link_use",
+	"SELECT gate.password_link_use($1::bytea, $2)" };

@@ -25,6 +25,7 @@
 #include "conf/conf.h"
 #include "crypto/hash.h"
 #include "daemon/keep.h"
+#include "daemon/mailbox.h"
 #include "daemon/preload.h"
 #include "daemon/store.h"
 #include "daemon/title.h"
@@ -220,6 +221,9 @@ build_app(struct parts *p)
 	p->app.templates = p->templates;
 	p->app.accounts = accounts_new(&p->tiers, n);
 	p->app.keys = keys_new(&p->tiers, n);
+	mailbox_conf(p->app.accounts, c, &p->app.mail);
+	p->app.mail_templates = c->mail_templates_dir;
+	p->app.public_urls = c->public_urls;
 	p->app.access_s = c->access_token_life / 1000;
 	p->app.refresh_s = c->refresh_token_life / 1000;
 	p->app.body_max_chat = (size_t)c->body_max_chat;

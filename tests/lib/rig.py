@@ -182,6 +182,8 @@ class Rig:
         shutil.copytree(os.path.join(SOURCE, "sql"), self.path("sql"))
         shutil.copytree(os.path.join(SOURCE, "etc", "agent_templates"),
                         self.path("etc", "agent_templates"))
+        shutil.copytree(os.path.join(SOURCE, "templates", "mail"),
+                        self.path("etc", "mail"))
         shutil.copytree(os.path.join(SOURCE, "etc", "demo"),
                         self.path("etc", "demo"))
         for base, dirs, files in os.walk(self.dir):
@@ -246,6 +248,8 @@ logfile = {self.path("log", "pgbouncer.log")}
         lines = {
             "run_dir": self.path("run"), "state_dir": self.path("state"),
             "templates_dir": self.path("etc", "agent_templates"),
+            "mail_templates_dir": self.path("etc", "mail"),
+            "public_urls": f"http://127.0.0.1:{self.port}",
             "master_key_file": self.path("etc", "master.key"),
             "log_file": self.path("log", "switchboard.log"),
             "pid_file": self.path("run", "switchboardd.pid"),

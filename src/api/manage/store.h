@@ -52,7 +52,8 @@ extern const struct rows_col manage_store_api_key_cols[],
  * (account, role, after, rows); role: (account, user, role); leave: (account,
  * user). */
 extern const struct db_stmt manage_store_user, manage_store_user_lock,
-    manage_store_users, manage_store_user_role, manage_store_user_leave;
+    manage_store_users, manage_store_user_role, manage_store_user_leave,
+    manage_store_user_invite;
 extern const struct rows_col manage_store_user_cols[];
 
 /* Sessions (store_session.c).  show: (account, id, nothing); list, newest

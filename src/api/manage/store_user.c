@@ -30,3 +30,9 @@ const struct db_stmt manage_store_user_role = { "manage_user_role",
 const struct db_stmt manage_store_user_leave = { "manage_user_leave",
 	"DELETE FROM memberships "
 	"WHERE account_id = $1::uuid AND user_id = $2::uuid" };
+/* account, new id, address, name, role, hash of no password: the person, and
+ * whether she has a password. */
+const struct db_stmt manage_store_user_invite = { "manage_user_invite",
+	"SELECT user_id, has_password FROM gate.invite($1::uuid, $2::uuid, $3, "
+	"$4, "
+	"$5, $6)" };

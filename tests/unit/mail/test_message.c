@@ -277,11 +277,10 @@ hostile_value(void **state)
 static void
 shipped(void **state)
 {
-	static const struct mail_value invitation[] = {
-		{ "account", "Shoe Palace" }, { "inviter", "Ben" },
+	static const struct mail_value invitation[] = { { "account",
+							    "Shoe Palace" },
 		{ "role", "viewer" }, { "until", "22 November, 12:00 UTC" },
-		{ "link", "https://x.example/i/abc" }, { NULL, NULL }
-	};
+		{ "link", "https://x.example/i/abc" }, { NULL, NULL } };
 	static const struct mail_value reset[] = { { "product", "Switchboard" },
 		{ "email", "ann@x.example" },
 		{ "until", "22 November, 12:00 UTC" },

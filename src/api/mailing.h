@@ -1,0 +1,21 @@
+/* Mails of the program's own, from the texts in mail_templates_dir. */
+#ifndef API_MAILING_H
+#define API_MAILING_H
+
+#include "mail/template.h"
+#include "util/err.h"
+
+struct app;
+
+/* Is there an address to make links of?  0, or -1 with ERR_UNAVAILABLE naming
+ * the parameter that is not set. */
+int mailing_ready(const struct app *, struct err *e);
+/* "PUBLIC_URL/path?token=...", below ctx; mailing_ready() holds.  Never from
+ * anything that a request says. */
+const char *mailing_link(
+    const struct app *, const void *ctx, const char *path, const char *token);
+/* Put mail ${name} to ${to} into the queue.  0 or -1. */
+int mailing_send(const struct app *, const char *name, const char *to,
+    const struct mail_value *values, struct err *e);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * Forgotten passwords: a mail with a link, and the link's use.  Whether there
+ * is somebody of an address shows neither in the answer nor in the time it
+ * takes, for it is given first.
+ */
+#include <string.h>
+
+#include "api/app.h"
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "api/mailing.h"
+#include "api/problem.h"
+#include "audit/audit.h"
+#include "auth/link.h"
+#include "auth/password.h"
+#include "auth/throttle.h"
+#include "http/address.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "telemetry/log.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define WAIT (10 * CLOCK_S)
+#define EMAIL_MAX 254
+#define LINK_MAX 128
+
+static int
+send_link(struct app *app, const struct http_req *req, const char *email,
+    struct err *e)
+{
+	struct link_made made;
+	int rc =
+	    link_new(app->db, email, req->started + WAIT, req->ctx, &made, e);
+
+	if (rc <= 0)
+		return rc;
+	const struct mail_value values[] = { { "product", "Switchboard" },
+		{ "email", made.email }, { "until", made.until },
+		{ "link",
+		    mailing_link(app, req->ctx, "/password", made.token) },
+		{ NULL, NULL } };
+
+	return mailing_send(app, "reset", made.email, values, e);
+}
+
+void
+api_auth_reset(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *body = NULL, *errors = NULL;
+	const char *email = NULL, *name;
+	const struct field fields[] = { { "email", &email, 3, EMAIL_MAX,
+	    true } };
+	char client[ADDRESS_CLIENT_TEXT];
+	struct err e = { 0 };
+	int wait;
+
+	(void)who;
+	if (fields_read(app, req, fields, 1, &body, &errors, &e) < 0 ||
+	    mailing_ready(app, &e) < 0) {
+		problem_send(req, resp, &e, errors);
+		return;
+	}
+	http_status(resp, 202);
+	http_send_empty(resp);
+	/* Asking counts like failing, apart from it: five, then slower. */
+	address_client(req->client_address, client);
+	name = mem_printf(req->ctx, "reset %s", email);
+	if (throttle_check(name, client, clock_mono(), &wait) != 0)
+		return;
+	throttle_failed(name, client, clock_mono());
+	if (send_link(app, req, email, &e) < 0)
+		log_event(LOG_ERROR, "mail_not_sent", "mail", "reset", "error",
+		    e.text, NULL);
+}
+
+void
+api_auth_password(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *body = NULL, *errors = NULL;
+	const char *token = NULL, *password = NULL;
+	const struct field fields[] = {
+		{ "token", &token, 1, LINK_MAX, true },
+		{ "new_password", &password, 1, PASSWORD_BYTES_MAX, true },
+	};
+	const struct audit_entry from = { .address = req->client_address,
+		.request_id = req->request_id };
+	struct err e = { 0 };
+
+	(void)who;
+	if (fields_read(app, req, fields, 2, &body, &errors, &e) < 0)
+		goto refuse;
+	if (link_use(app->db, token, password, &from, req->started + WAIT, &e) <
+	    0) {
+		if (e.code == ERR_INVALID)
+			fields_wrong(errors, "new_password", e.text);
+		goto refuse;
+	}
+	http_status(resp, 204);
+	http_send_empty(resp);
+	return;
+refuse:
+	problem_send(req, resp, &e, errors);
+}
