@@ -313,7 +313,7 @@ class ResumeTest(talk.TalkTest):
         for n, pause in ((1, 0), (6, 0.4)):  # written down or not yet
             turn, events = self.begin(n, message="dies")
             time.sleep(pause)
-            follower = {}
+            follower = {"told": []}
 
             def follow():
                 follower["told"] = self.go_on(turn, events[-1][1], 10)

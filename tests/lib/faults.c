@@ -8,11 +8,13 @@
  *	                  a library, are counted: the tests' own succeed
  *	SB_FAULT_KIND     malloc: memory is gone; fail: a call has an error;
  *	                  intr: it is interrupted; short: it takes one byte
- *	SB_FAULT_NTH      the counted call that fails, from 1
- *	SB_FAULT_FOREVER  set: and all that follow
- *	SB_FAULT_TRACE    a file: nothing fails, and kind and number of each
- *	                  call that comes from a new place are written into it
- *	SB_FAULT_SHOW     a file: where in the executable the first call that
+ *	SB_FAULT_PLACE    the place whose first call fails: a path of calls,
+ *	                  the same in each run of the same executable
+ *	SB_FAULT_FOREVER  set: and all that follow, from wherever
+ *	SB_FAULT_TRACE    a file: nothing fails, and each place is written
+ *	                  into it: its kind, its name, and where in the
+ *	                  executable the path leads, innermost frame first
+ *	SB_FAULT_SHOW     a file: where in the executable the call that
  *	                  failed came from, innermost frame first
  */
 #include <dlfcn.h>
@@ -35,6 +37,7 @@
 #include <unwind.h>
 
 #define RANGES 64
+#define MODULES 64
 #define FRAMES 24
 #define PLACES (1 << 16)
 
@@ -43,14 +46,15 @@ static const char *const names[] = { "", "malloc", "fail", "intr", "short" };
 
 static struct range {
 	uintptr_t from, to;
-} ours[RANGES], program; /* its code */
-static int nours;
+} ours[RANGES], program, /* its code */
+    modules[MODULES];    /* all code there is when main() begins */
+static int nours, nmodules;
 static enum kind kind;
-static unsigned long nth;
+static uint64_t chosen; /* the place that fails */
 static bool forever, ready;
 static int trace_fd = -1, show_fd = -1;
 static uintptr_t base;
-static atomic_ulong calls[K_COUNT];
+static atomic_bool failed;               /* the chosen one has */
 static _Atomic(uint64_t) places[PLACES]; /* hashes seen, open addressing */
 static _Thread_local bool inside;        /* of this library */
 
@@ -83,19 +87,22 @@ next_of(const char *name)
  */
 
 static int
-program_look(struct dl_phdr_info *info, size_t size, void *arg)
+module_look(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	(void)size;
 	(void)arg;
-	base = info->dlpi_addr;
-	for (int i = 0; i < info->dlpi_phnum; i++)
+	for (int i = 0; i < info->dlpi_phnum && nmodules < MODULES; i++)
 		if (info->dlpi_phdr[i].p_flags & PF_X)
-			program = (struct range){
+			modules[nmodules++] = (struct range){
 				info->dlpi_addr + info->dlpi_phdr[i].p_vaddr,
 				info->dlpi_addr + info->dlpi_phdr[i].p_vaddr +
 				    info->dlpi_phdr[i].p_memsz
 			};
-	return 1; /* the first is the executable */
+	if (program.to == 0) { /* the first is the executable */
+		base = info->dlpi_addr;
+		program = modules[0];
+	}
+	return 0;
 }
 
 static void
@@ -103,7 +110,7 @@ ranges_read(const char *text)
 {
 	char *end;
 
-	dl_iterate_phdr(program_look, NULL);
+	dl_iterate_phdr(module_look, NULL);
 	while (*text != '\0' && nours < RANGES) {
 		ours[nours].from = base + strtoul(text, &end, 16);
 		if (*end != '-')
@@ -140,8 +147,8 @@ begin(void)
 		return;
 	if ((s = getenv("SB_FAULT_TEXT")) != NULL)
 		ranges_read(s);
-	if ((s = getenv("SB_FAULT_NTH")) != NULL)
-		nth = strtoul(s, NULL, 10);
+	if ((s = getenv("SB_FAULT_PLACE")) != NULL)
+		chosen = strtoull(s, NULL, 16);
 	forever = getenv("SB_FAULT_FOREVER") != NULL;
 	if ((s = getenv("SB_FAULT_TRACE")) != NULL)
 		trace_fd = open(s, O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -181,20 +188,31 @@ trail_add(struct _Unwind_Context *c, void *arg)
 	return t->n < FRAMES ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
-/* Is the innermost frame of the executable ours?  Then *hash is the place. */
+/* An address as it is in each run, wherever the loader has put its module. */
+static uintptr_t
+steady(uintptr_t at)
+{
+	for (int i = 0; i < nmodules; i++)
+		if (within(&modules[i], at))
+			return at - modules[i].from + ((uintptr_t)i << 40);
+	return 0;
+}
+
+/* Is the innermost frame of the executable ours?  Then *hash is the place of
+ * the call, which is ${what}. */
 static bool
-by_us(struct trail *t, uint64_t *hash)
+by_us(struct trail *t, int what, uint64_t *hash)
 {
 	bool found = false;
 	int deep = 0;
 
 	t->n = 0;
 	_Unwind_Backtrace(trail_add, t);
-	*hash = 1469598103934665603u;
+	*hash = (1469598103934665603u ^ (uint64_t)what) * 1099511628211u;
 	for (int i = 2; i < t->n && deep < 6; i++) {
 		uintptr_t at = t->frame[i];
 
-		*hash = (*hash ^ at) * 1099511628211u;
+		*hash = (*hash ^ steady(at)) * 1099511628211u;
 		for (int k = 0; !found && k < nours; k++)
 			found = within(&ours[k], at);
 		if (!found && within(&program, at))
@@ -218,31 +236,42 @@ show(const struct trail *t)
 	show_fd = -1;
 }
 
+static void
+trace(const struct trail *t, enum kind k, uint64_t hash)
+{
+	char line[64 + FRAMES * 20];
+	int n = snprintf(line, sizeof(line), "%s %016llx", names[k],
+	    (unsigned long long)hash);
+
+	for (int i = 2; i < t->n; i++)
+		if (within(&program, t->frame[i]))
+			n += snprintf(line + n, sizeof(line) - (size_t)n,
+			    " %lx", t->frame[i] - base - 1);
+	line[n++] = '\n';
+	(void)!write(trace_fd, line, (size_t)n);
+}
+
 /* Shall this call fail? */
 static bool
 fails(enum kind k, int what)
 {
-	unsigned long number;
+	bool yes = false, before = false;
 	struct trail t;
 	uint64_t hash;
-	char line[32];
-	bool yes;
 
-	if (!ready || inside || nours == 0 || (trace_fd < 0 && k != kind))
+	if (!ready || inside || nours == 0 || (trace_fd < 0 && k != kind) ||
+	    (atomic_load(&failed) && !forever))
 		return false;
 	inside = true;
-	yes = by_us(&t, &hash);
-	if (yes) {
-		number = atomic_fetch_add(&calls[k], 1) + 1;
-		yes = trace_fd < 0 &&
-		      (number == nth || (forever && number > nth));
-		if (trace_fd >= 0 &&
-		    place_new(hash + (uint64_t)(what * K_COUNT) + k))
-			(void)!write(trace_fd, line,
-			    (size_t)snprintf(line, sizeof(line), "%s %lu\n",
-				names[k], number));
+	if (by_us(&t, what, &hash)) {
+		if (trace_fd >= 0 && place_new(hash + (uint64_t)k))
+			trace(&t, k, hash);
+		if (trace_fd < 0 && hash == chosen)
+			yes = atomic_compare_exchange_strong(
+			    &failed, &before, true);
 		if (yes && show_fd >= 0)
 			show(&t);
+		yes = yes || (forever && atomic_load(&failed));
 	}
 	inside = false;
 	return yes;

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@ static struct {
 	int fd;
 	const struct wire *says; /* NULL: the real server side */
 	bool silent;
+	atomic_bool over; /* nobody will come */
 } server;
 
 static void
@@ -47,11 +50,16 @@ serve(void *arg)
 	static const struct fcgi_opts opts = {
 		.read_ms = 5000, .write_ms = 5000, .body_drain = 1000
 	};
-	int fd = accept(server.fd, NULL, NULL);
+	struct pollfd comes = { .fd = server.fd, .events = POLLIN };
 	void *state;
 	char junk[512];
+	int fd;
 
 	(void)arg;
+	while (poll(&comes, 1, 10) != 1)
+		if (atomic_load(&server.over))
+			return NULL;
+	fd = accept(server.fd, NULL, NULL);
 	if (fd < 0)
 		return NULL;
 	if (server.silent) {
@@ -77,9 +85,11 @@ asked(int ms, int *status, struct buf *body, struct err *e)
 	pthread_t t;
 	int rc;
 
+	atomic_store(&server.over, false);
 	assert_int_equal(pthread_create(&t, NULL, serve, NULL), 0);
 	rc = http_ask(server.path, "/own/x", clock_mono() + ms * CLOCK_MS,
 	    status, body, e);
+	atomic_store(&server.over, true);
 	pthread_join(t, NULL);
 	return rc;
 }
