@@ -70,7 +70,10 @@ store(struct replayer *r, const struct uuid *ids, size_t nids,
 		slow += o == BUSY && !strcmp(f->sqlstate, "57014");
 		if (slow >= TOO_SLOW && n > 1)
 			return REFUSED;
-		sender_pause(&r->sender);
+		/* Who stood in a lock's queue all the time stands there again
+		 * at once, so as to be there when it is released. */
+		if (o != BUSY || strcmp(f->sqlstate, "55P03") != 0)
+			sender_pause(&r->sender);
 	}
 }
 

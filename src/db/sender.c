@@ -20,6 +20,12 @@
 #define SLACK_MS 500
 #define SETTING_SIZE 64
 
+static int
+lock_ms(int timeout_ms)
+{
+	return timeout_ms - timeout_ms / 10;
+}
+
 void
 sender_init(struct sender *s, const void *ctx, const struct writer_opts *o)
 {
@@ -29,7 +35,9 @@ sender_init(struct sender *s, const void *ctx, const struct writer_opts *o)
 		.conninfo = mem_strdup(ctx, o->conninfo),
 		.user = "sb_writer",
 		.statement_ms = o->timeout_ms,
-		.lock_ms = o->timeout_ms,
+		/* Less: who only waits for a lock is told from what is too
+		 * much work for one statement. */
+		.lock_ms = lock_ms(o->timeout_ms),
 		.pooler = o->pooler,
 		.prepared = o->prepared,
 		.answered = &s->answered,
@@ -166,7 +174,7 @@ send_batch(struct sender *s, const struct uuid *ids, size_t nids,
 		snprintf(statement, sizeof(statement),
 		    "SET LOCAL statement_timeout = %d", s->timeout_ms);
 		snprintf(lock, sizeof(lock), "SET LOCAL lock_timeout = %d",
-		    s->timeout_ms);
+		    s->conn.lock_ms);
 		settings[nsettings++] = statement;
 		settings[nsettings++] = lock;
 	}

@@ -9,7 +9,7 @@ import time
 import unittest
 import uuid
 
-from rig import HERE_PGTEMP, Provider, Rig, wait_until
+from rig import HERE_PGTEMP, Floor, Provider, Rig, wait_until
 
 PARAMS = {"chat_workers": 2, "threads": 64}
 
@@ -21,9 +21,10 @@ class Callers:
         self.rig, self.stop = rig, threading.Event()
         self.name = uuid.uuid4()
         self.acknowledged, self.refused, self.slowest = [], [], 0
+        self.took = []  # (begun, seconds)
         self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.run, args=(i,))
-                        for i in range(n)]
+        self.threads = [threading.Thread(target=self.run, args=(i,),
+                                         daemon=True) for i in range(n)]
         for t in self.threads:
             t.start()
 
@@ -38,7 +39,8 @@ class Callers:
             except OSError:
                 continue
             with self.lock:
-                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.took.append((began, time.monotonic() - began))
+                self.slowest = max(self.slowest, self.took[-1][1])
                 if reply.status == 200:
                     self.acknowledged.append(text)
                 else:
@@ -84,6 +86,8 @@ class JournalTest(unittest.TestCase):
                        timeout=90)
 
     def setUp(self):
+        self.floor = Floor()
+        self.addCleanup(self.floor.stop)
         # every worker knows the agent
         for _ in range(20):
             self.assertEqual(self.rig.chat(message="warm").status, 200)
@@ -111,13 +115,21 @@ class JournalTest(unittest.TestCase):
         self.assertFalse(os.path.exists(
             self.rig.path("state", "dead-letters.jsonl")))
 
+    def within(self, seconds, began, what):
+        """${what} began then, and is over: it took no more than that."""
+        took = time.monotonic() - began
+        print(f"{what} {took:.2f} s", end=", ", flush=True)
+        self.assertLess(took, self.floor.limit(seconds, began), what)
+
     def metric(self, name):
         text = self.rig.get("/metrics").body.decode()
         return float(re.search(rf"^{name} (\S+)$", text, re.M).group(1))
 
     def test_restart_three_times(self):
         """A4: cached agents answer throughout."""
+        first = time.monotonic()
         callers = Callers(self.rig, 8)
+        self.addCleanup(callers.stop.set)
         for _ in range(3):
             time.sleep(0.5)
             self.pg("down")
@@ -127,7 +139,7 @@ class JournalTest(unittest.TestCase):
             self.pg("up")
             began = time.monotonic()
             self.settled()
-            self.assertLess(time.monotonic() - began, 5)
+            self.within(2, began, "recovered")
         time.sleep(0.5)
         callers.end()
         for reply in callers.refused:
@@ -135,7 +147,8 @@ class JournalTest(unittest.TestCase):
             self.assertIn("retry-after", reply.headers)
         self.assertLess(len(callers.refused),
                         len(callers.acknowledged) // 10)
-        self.assertLess(callers.slowest, 5)
+        print(f"slowest {callers.slowest:.2f} s", end=", ")
+        self.assertLess(callers.slowest, self.floor.limit(2, first))
         self.exactly_once(callers.acknowledged)
         most = 2 * (8 + 1) * 2 + 5
         self.assertLessEqual(int(self.rig.sql(
@@ -160,7 +173,7 @@ class JournalTest(unittest.TestCase):
                 reply = ask()
                 self.assertEqual(reply.status, 503, reply)
                 self.assertIn("retry-after", reply.headers)
-                self.assertLess(time.monotonic() - began, 3.5)
+                self.within(2, began, "refused")
             fresh = self.rig.chat(message="numbered fresh")
             self.assertEqual(fresh.status, 200)
             wait_until(lambda: "journal" in self.rig.get("/readyz")
@@ -331,8 +344,9 @@ class JournalTest(unittest.TestCase):
                 reply = self.rig.chat(message="more", session_key=key)
                 self.assertEqual(reply.status, 503, reply)
                 self.assertIn("retry-after", reply.headers)
-                self.assertLess(time.monotonic() - asked, 3.5)
+                self.within(2, asked, "refused")
             rate = (refused() - before) / (time.monotonic() - began)
+            print(f"{rate:.1f} attempts a second", end=", ")
             # as many a second as there could be connections, at most
             self.assertLess(rate, 2 * (8 + 2) + 10)
             callers.end()
@@ -342,28 +356,39 @@ class JournalTest(unittest.TestCase):
 
     def test_stall(self):
         """A6: a table is locked for long; who is asked goes on."""
-        seconds = 20 if os.environ.get("SB_LONG") else 5
+        seconds, started = 20, time.monotonic()
         lock = subprocess.Popen(
             ["psql", "-X", "-q", f"{self.rig.conninfo} user=sb_owner", "-c",
              "begin; lock table data.turns in access exclusive mode; "
              f"select pg_sleep({seconds}); commit"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         callers = Callers(self.rig, 4)
-        worst = 0
+        self.addCleanup(callers.stop.set)
+        health = []
         while lock.poll() is None:
             began = time.monotonic()
             self.assertEqual(self.rig.get("/healthz").status, 200)
-            worst = max(worst, time.monotonic() - began)
+            health.append(time.monotonic() - began)
             time.sleep(0.05)
         self.assertEqual(lock.returncode, 0)
         released = time.monotonic()
-        self.settled()
-        self.assertLess(time.monotonic() - released, 5)
+        time.sleep(3)
         callers.end()
+        ended = time.monotonic()
+        self.settled()
+        self.within(2, ended, "journals stored")
+        # Whoever asks a second after it waits for no lock.
+        late = [took for began, took in callers.took if began > released + 1]
+        self.assertGreater(len(late), 20)
+        print(f"health {max(health) * 1000:.0f} ms, slowest "
+              f"{callers.slowest:.2f} s, after it {max(late):.2f} s, "
+              f"{len(callers.acknowledged)} turns, floor "
+              f"{self.floor.limit(0, started):.2f} s", end=" ")
+        self.assertLess(max(late), self.floor.limit(0.5, released))
         self.assertEqual(callers.refused, [])
-        self.assertLess(callers.slowest, 4.5)
+        self.assertLess(callers.slowest, self.floor.limit(2, started))
         self.assertGreater(len(callers.acknowledged), 20 * seconds)
-        self.assertLess(worst, 1)
+        self.assertLess(max(health), self.floor.limit(0.05, started))
         self.exactly_once(callers.acknowledged)
 
 
