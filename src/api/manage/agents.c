@@ -61,7 +61,7 @@ agent_create_one(struct manage *m, struct err *e)
 	json_auto_t *none = json_object(), *shown = NULL;
 	char id[UUID_TEXT], now[CLOCK_RFC3339_SIZE];
 	struct agent_change change;
-	struct config_errors errors;
+	struct config_errors errors = { .n = 0 };
 	struct uuid made;
 	int rc;
 

@@ -48,15 +48,12 @@ hash_text(const char *text, size_t n, char out[HASH_TEXT])
 	str_hex(hash, sizeof(hash), out + 2);
 }
 
-/* The caller and his key as one text; NULL: none was sent. */
+/* The caller and his key as one text. */
 static const char *
-scope(const struct manage *m)
+scope(const struct manage *m, const char *key)
 {
-	const char *key = http_header(m->req, "idempotency-key");
 	char caller[UUID_TEXT];
 
-	if (key == NULL)
-		return NULL;
 	id_format(&m->who->key->id, caller);
 	return mem_printf(m->ctx, "manage %s %s", caller, key);
 }
@@ -80,7 +77,7 @@ read_key(struct manage *m, struct once *out, struct err *e)
 		    KEY_MAX);
 	if (http_body(m->req, m->app->body_max_admin, &body, &len, e) != 0)
 		return -1;
-	text = scope(m);
+	text = scope(m, key);
 	hash_text(text, strlen(text), out->key);
 	buf_init(&b, m->ctx, m->app->body_max_admin + 8192);
 	buf_addf(&b, "%s %s\n", m->req->method, m->req->path);
@@ -131,12 +128,13 @@ manage_replay(struct manage *m, const struct uuid *account, struct err *e)
 void
 manage_new_id(struct manage *m, struct uuid *out)
 {
-	const char *text = scope(m);
+	const char *key = http_header(m->req, "idempotency-key"), *text;
 	unsigned char hash[32];
 
 	id_new(out);
-	if (text == NULL)
+	if (key == NULL)
 		return;
+	text = scope(m, key);
 	crypto_sha256(text, strlen(text), hash);
 	memcpy(out->b, hash, sizeof(out->b));
 	out->b[6] = (uint8_t)(0x80 | (out->b[6] & 0x0f)); /* version 8 */

@@ -119,7 +119,7 @@ config_apply(struct manage *m, void *arg, const struct manage_found *found,
 	    json_string_value(json_object_get(found->json, "agent_type"));
 	json_int_t version =
 	    json_integer_value(json_object_get(found->json, "version"));
-	struct config_errors errors;
+	struct config_errors errors = { .n = 0 };
 	struct agent_change change;
 	struct uuid id;
 

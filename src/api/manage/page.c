@@ -39,6 +39,12 @@ manage_next(struct manage *m, const char *position)
 	return json_string(out);
 }
 
+static int
+not_a_next(struct err *e)
+{
+	return err_set(e, ERR_INVALID, "after is not the next of a page");
+}
+
 int
 manage_after(struct manage *m, const char **ret, struct err *e)
 {
@@ -53,8 +59,7 @@ manage_after(struct manage *m, const char **ret, struct err *e)
 	n = str_b64url_decode(text, strlen(text), out, POSITION_MAX);
 	if (n < 0 || !str_starts(out, MARK) || strlen(out) != (size_t)n ||
 	    !str_utf8_valid(out, (size_t)n))
-		return err_set(
-		    e, ERR_INVALID, "after is not the next of a page");
+		return not_a_next(e);
 	*ret = out + strlen(MARK);
 	return 0;
 }
@@ -76,7 +81,9 @@ manage_page(struct manage *m, struct db_call *call, const struct rows_col *cols,
 	call->param[call->nparams++] = after;
 	call->param[call->nparams++] = rows;
 	if (manage_read(m, call, e) != 0)
-		return -1;
+		return e->code == ERR_INVALID && after != NULL
+		           ? not_a_next(e) /* a position of another list */
+		           : -1;
 	while (cols[last].kind != ROW_END)
 		last++;
 	for (int i = 0; i < db_rows(call->result) && i < limit; i++) {

@@ -143,10 +143,9 @@ usage_entry(json_t *row)
 }
 
 static json_t *
-per_mille(json_int_t part, json_int_t of)
+rate(json_int_t part, json_int_t of)
 {
-	return of > 0 ? json_real((double)(part * 10000 / of) / 10000)
-	              : json_null();
+	return of > 0 ? json_real((double)part / (double)of) : json_null();
 }
 
 static void
@@ -165,8 +164,7 @@ metrics_entry(json_t *row)
 	json_int_t answers = percentile_count(hist);
 
 	json_object_set_new(row, "error_rate",
-	    per_mille(
-		json_integer_value(json_object_get(row, "failed")), requests));
+	    rate(json_integer_value(json_object_get(row, "failed")), requests));
 	json_object_set_new(row, "latency_ms_avg",
 	    answers > 0 ? json_integer(sum / answers) : json_null());
 	json_object_set_new(row, "latency_ms_p50", percentile(hist, 50, max));
