@@ -229,19 +229,6 @@ success(const struct route *r)
 	    "content", type, "schema", schema);
 }
 
-static void
-add_success(json_t *responses, const struct route *r)
-{
-	for (const char *s = r->statuses; *s != '\0';) {
-		size_t n = strcspn(s, " ");
-		char key[8];
-
-		snprintf(key, sizeof(key), "%.*s", (int)n, s);
-		json_object_set_new(responses, key, success(r));
-		s += n + strspn(s + n, " ");
-	}
-}
-
 static bool
 has_param(const struct route *r, const char *name)
 {
@@ -252,6 +239,54 @@ bool
 openapi_is_managed(const struct route *r)
 {
 	return (r->faces & FACE_ADMIN) != 0 && r->perm != PERM_PUBLIC;
+}
+
+/* Does the answer carry the state that If-Match of this address wants? */
+static bool
+has_state(const struct route *r)
+{
+	if (strcmp(r->method, "POST") == 0 || strcmp(r->statuses, "204") == 0)
+		return false;
+	for (size_t i = 0; i < routes_count; i++)
+		if (strcmp(routes[i].pattern, r->pattern) == 0 &&
+		    has_param(&routes[i], "If-Match"))
+			return true;
+	return false;
+}
+
+static void
+add_header(json_t *answer, const char *name, const char *text)
+{
+	json_t *headers = json_object_get(answer, "headers");
+
+	if (headers == NULL) {
+		headers = json_object();
+		json_object_set_new(answer, "headers", headers);
+	}
+	json_object_set_new(headers, name,
+	    json_pack("{s:s, s:{s:s}}", "description", text, "schema", "type",
+		"string"));
+}
+
+static void
+add_success(json_t *responses, const struct route *r)
+{
+	for (const char *s = r->statuses; *s != '\0';) {
+		size_t n = strcspn(s, " ");
+		char key[8];
+
+		json_t *answer = success(r);
+
+		snprintf(key, sizeof(key), "%.*s", (int)n, s);
+		if (has_state(r))
+			add_header(answer, "ETag", "Its state, for If-Match.");
+		if (has_param(r, "Idempotency-Key"))
+			add_header(answer, "Idempotent-Replayed",
+			    "true: the answer of the first request with this "
+			    "key.");
+		json_object_set_new(responses, key, answer);
+		s += n + strspn(s + n, " ");
+	}
 }
 
 static json_t *

@@ -98,7 +98,7 @@ class TenantsTest(unittest.TestCase):
         if "$ref" in schema:
             name = schema["$ref"].rsplit("/", 1)[1]
             return self.sample(self.doc["components"]["schemas"][name])
-        if "examples" in schema:
+        if "examples" in schema and schema.get("type") != "object":
             return schema["examples"][0]
         if "enum" in schema:
             return schema["enum"][0]

@@ -56,6 +56,35 @@ test_requests(void **state)
 	assert_true(seen > 8);
 }
 
+/* The examples of the documentation are what they are examples of. */
+static void
+test_examples(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < routes_count; i++) {
+		const char *name = routes[i].request_schema;
+		json_t *schema, *list, *v, *errors = NULL;
+		size_t k;
+
+		if (name == NULL ||
+		    strncmp(routes[i].pattern, "/api/v1/accounts", 16) != 0)
+			continue;
+		schema = json_loads(schema_json(name), 0, NULL);
+		list = json_object_get(schema, "examples");
+		if (json_array_size(list) == 0)
+			fail_msg("%s has no example", name);
+		json_array_foreach(list, k, v)
+		{
+			if (validate(name, v, &errors, &e) != 0)
+				fail_msg("%s: %s: %s", name, e.text,
+				    json_dumps(errors, 0));
+		}
+		json_decref(schema);
+	}
+}
+
 static void
 test_unknown_keywords(void **state)
 {
@@ -286,6 +315,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_unknown_keywords),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_many),
