@@ -1,6 +1,7 @@
 """The management API: accounts, agents and their configurations; pages, states
 (ETags) and keys of requests that are sent twice."""
 import json
+import subprocess
 import threading
 import unittest
 
@@ -240,6 +241,32 @@ class ManageTest(unittest.TestCase):
         self.assertEqual(len({r.json["id"] for r in replies}), 1)
         played = [r for r in replies if "idempotent-replayed" in r.headers]
         self.assertEqual(len(played), 11)
+
+    def test_the_first_outlives_the_waiter(self):
+        """409 with Retry-After, and the key is good once it is free."""
+        who = caller(self.rig, "account_owner")
+        (key, account), = self.rig.sql(
+            "select id, account_id from api_keys order by created_at desc "
+            "limit 1")
+        first = subprocess.Popen(
+            ["psql", "-X", "-q", "-A", "-t",
+             f"{self.rig.conninfo} user=sb_owner"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        first.stdin.write(
+            "begin; insert into request_answers values ("
+            f"'{account}', sha256('manage {key} slow'), sha256('x'), 201, "
+            "'{}'); select 'held';\n")
+        first.stdin.flush()
+        self.assertEqual(first.stdout.readline(), "held\n")
+        body = dict(AGENT, instance_name="patient")
+        late = who.post("agents", body, Idempotency_Key="slow")
+        self.assertEqual(late.status, 409, late)
+        self.assertEqual(late.json["type"],
+                         "/problems/idempotency-key-in-use")
+        self.assertIn("retry-after", late.headers)
+        first.communicate("rollback;\n")
+        done = who.post("agents", body, Idempotency_Key="slow")
+        self.assertEqual(done.status, 201, done)
 
     # -- configurations --------------------------------------------------
 
