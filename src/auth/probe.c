@@ -6,6 +6,7 @@
 
 #include "auth/master.h"
 #include "crypto/hash.h"
+#include "secret/purpose.h"
 #include "util/clock.h"
 #include "util/str.h"
 
@@ -23,7 +24,7 @@ static unsigned char probe_key[32];
 int
 probe_setup(const char *master_key_file, struct err *e)
 {
-	return master_derive(master_key_file, "doctor-probe", probe_key, e);
+	return master_derive(master_key_file, PURPOSE_PROBE, probe_key, e);
 }
 
 static void

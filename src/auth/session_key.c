@@ -5,10 +5,15 @@
  */
 #include "auth/session_key.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "auth/master.h"
 #include "crypto/hash.h"
+#include "secret/purpose.h"
+#include "util/mem.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -18,17 +23,86 @@
 #define ENCODED 43 /* base64url of both */
 #define NAME_LEN 128
 
-static unsigned char signing_key[32];
+/*
+ * The keys that derive from the master keys of the file; the first signs, all
+ * check.  A set is replaced, never changed, and kept: it is small, and another
+ * thread may be at it.
+ */
+struct keys_set {
+	struct keys_set *before;
+	int n;
+	unsigned char key[MASTER_MOST][32];
+};
+
+static _Atomic(struct keys_set *) keys_now;
+static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
+static char *key_file;
+static struct timespec key_changed;
+
+static struct timespec
+changed_at(const char *file)
+{
+	struct timespec never = { 0 };
+	struct stat st;
+
+	return stat(file, &st) == 0 ? st.st_mtim : never;
+}
+
+/* Take the keys of the file; with ${reading} held, or before threads. */
+static int
+keys_read(struct err *e)
+{
+	struct timespec at = changed_at(key_file);
+	struct keys_set *set = mem_new(NULL, struct keys_set);
+
+	set->n = master_derive_all(key_file, PURPOSE_SESSION_KEY, set->key, e);
+	if (set->n < 0) {
+		mem_free(set);
+		return -1;
+	}
+	key_changed = at;
+	set->before = atomic_load(&keys_now);
+	atomic_store(&keys_now, set);
+	return 0;
+}
 
 int
 session_key_setup(const char *master_key_file, struct err *e)
 {
-	return master_derive(master_key_file, "session-key", signing_key, e);
+	int rc;
+
+	(void)pthread_mutex_lock(&reading);
+	mem_free(key_file);
+	key_file = mem_strdup(NULL, master_key_file);
+	rc = keys_read(e);
+	(void)pthread_mutex_unlock(&reading);
+	return rc;
+}
+
+/* A key that none of ours has made: was one added meanwhile? */
+static bool
+keys_newer(const struct keys_set *known)
+{
+	struct timespec at;
+	bool newer;
+
+	(void)pthread_mutex_lock(&reading);
+	at = changed_at(key_file);
+	newer = atomic_load(&keys_now) != known;
+	if (!newer && (at.tv_sec != key_changed.tv_sec ||
+			  at.tv_nsec != key_changed.tv_nsec)) {
+		/* a file that is no good now is not asked again until then */
+		key_changed = at;
+		newer = keys_read(NULL) == 0;
+	}
+	(void)pthread_mutex_unlock(&reading);
+	return newer;
 }
 
 static void
-mac(const struct uuid *account, const struct uuid *session,
-    const struct uuid *widget_key, unsigned char out[MAC_SIZE])
+mac(const unsigned char key[32], const struct uuid *account,
+    const struct uuid *session, const struct uuid *widget_key,
+    unsigned char out[MAC_SIZE])
 {
 	static const struct uuid none;
 	unsigned char msg[3 * ID_SIZE], full[32];
@@ -37,8 +111,7 @@ mac(const struct uuid *account, const struct uuid *session,
 	memcpy(msg + ID_SIZE, session->b, ID_SIZE);
 	memcpy(msg + 2 * ID_SIZE, (widget_key != NULL ? widget_key : &none)->b,
 	    ID_SIZE);
-	crypto_hmac_sha256(
-	    signing_key, sizeof(signing_key), msg, sizeof(msg), full);
+	crypto_hmac_sha256(key, 32, msg, sizeof(msg), full);
 	memcpy(out, full, MAC_SIZE);
 }
 
@@ -49,7 +122,8 @@ session_key_make(const struct uuid *account, const struct uuid *session,
 	unsigned char raw[ID_SIZE + MAC_SIZE];
 
 	memcpy(raw, session->b, ID_SIZE);
-	mac(account, session, widget_key, raw + ID_SIZE);
+	mac(atomic_load(&keys_now)->key[0], account, session, widget_key,
+	    raw + ID_SIZE);
 	out[0] = 's';
 	out[1] = '_';
 	str_b64url(raw, sizeof(raw), out + 2);
@@ -68,18 +142,35 @@ decode(const char *text, unsigned char raw[ID_SIZE + MAC_SIZE])
 	           : -1;
 }
 
+static bool
+made_by_one(const struct keys_set *set, const unsigned char *raw,
+    const struct uuid *account, const struct uuid *id,
+    const struct uuid *widget_key)
+{
+	unsigned char want[MAC_SIZE];
+
+	for (int i = 0; i < set->n; i++) {
+		mac(set->key[i], account, id, widget_key, want);
+		if (str_eq_const(raw + ID_SIZE, want, MAC_SIZE))
+			return true;
+	}
+	return false;
+}
+
 bool
 session_key_check(const char *text, const struct uuid *account,
     const struct uuid *widget_key, struct uuid *session)
 {
-	unsigned char raw[ID_SIZE + MAC_SIZE], want[MAC_SIZE];
+	const struct keys_set *set = atomic_load(&keys_now);
+	unsigned char raw[ID_SIZE + MAC_SIZE];
 	struct uuid id;
 
 	if (decode(text, raw) != 0)
 		return false;
 	memcpy(id.b, raw, ID_SIZE);
-	mac(account, &id, widget_key, want);
-	if (!str_eq_const(raw + ID_SIZE, want, MAC_SIZE))
+	if (!made_by_one(set, raw, account, &id, widget_key) &&
+	    (!keys_newer(set) || !made_by_one(atomic_load(&keys_now), raw,
+				     account, &id, widget_key)))
 		return false;
 	*session = id;
 	return true;

@@ -13,8 +13,10 @@
 
 #define SESSION_KEY_TEXT 64
 
-/* Derive the signing key from the master key file.  Once, before threads.  0
- * or -1 (file missing, readable by others, fewer than 32 bytes). */
+/* Derive the signing key from the master key file.  Before threads.  0 or -1
+ * (file missing, readable by others, fewer than 32 bytes).  A master key that
+ * is exchanged later is noticed: keys that the new one made are good as soon as
+ * somebody shows one, those of the old one as long as it stands in the file. */
 int session_key_setup(const char *master_key_file, struct err *e);
 void session_key_make(const struct uuid *account, const struct uuid *session,
     const struct uuid *widget_key, char out[SESSION_KEY_TEXT]);

@@ -4,6 +4,7 @@
  */
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -11,6 +12,7 @@
 #include "cli/verbs.h"
 #include "crypto/hash.h"
 #include "db/db.h"
+#include "secret/keyring.h"
 #include "util/json.h"
 #include "util/mem.h"
 
@@ -114,6 +116,7 @@ main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	json_setup();
+	keyring_given(getenv("SB_MASTER_KEY"));
 	first_words(argc, argv, word);
 	if (word[0] != NULL)
 		c.verb = verbs_find(word[0], word[1], &skip);

@@ -1,8 +1,6 @@
 /* Running statements, and turning their rows into JSON. */
 #include "cli/rows.h"
 
-#include <string.h>
-
 #include "audit/audit.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -106,10 +104,11 @@ rows_record(struct db_pool *db, const struct uuid *account,
 	struct db_call *all = mem_array(ctx, struct db_call, (size_t)n + 1);
 	int rc;
 
-	memcpy(all, calls, (size_t)n * sizeof(*all));
+	for (int i = 0; i < n; i++)
+		all[i] = calls[i];
 	audit_call(ctx, account, entry, &all[n]);
 	rc = rows_run(db, account, all, n + 1, ctx, e);
-	if (rc == 0)
-		memcpy(calls, all, (size_t)n * sizeof(*all));
+	for (int i = 0; rc == 0 && i < n; i++)
+		calls[i].result = all[i].result;
 	return rc;
 }

@@ -351,6 +351,22 @@ const struct verb verbs[] = {
 	    "who made it, from where, and what was before and after; secrets "
 	    "are masked.",
 	    audit_list_opts, false, verb_audit_list },
+	{ "secrets status", "", 0, 0,
+	    "list the master keys and how many data keys each has sealed",
+	    "Secrets of accounts are sealed by a data key of the account, data "
+	    "keys by the master key: the file master_key_file, or the variable "
+	    "SB_MASTER_KEY of server and command.",
+	    NULL, false, verb_secrets_status },
+	{ "secrets rotate", "", 0, 0, "exchange the master key",
+	    "Puts a new key in front of master_key_file and seals all data "
+	    "keys anew, while the server runs. If it is interrupted, running "
+	    "it again goes on. The old key stays in the file until it is "
+	    "retired.",
+	    NULL, false, verb_secrets_rotate },
+	{ "secrets retire", "", 0, 0,
+	    "remove old master keys that nothing is sealed by",
+	    "Sessions of visitors that began under such a key end.", NULL,
+	    false, verb_secrets_retire },
 	{ "demo load", "", 0, 0,
 	    "load the demo accounts, agents, products, documents and people",
 	    "A second run changes nothing that is as it should be.",

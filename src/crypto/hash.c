@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/must_priv.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
@@ -52,8 +53,8 @@ crypto_setup(struct err *e)
 
 /* The functions below cannot fail but for lack of memory or of libraries:
  * going on without the right bytes is no choice. */
-static void
-must(bool ok)
+void
+crypto_must(bool ok)
 {
 	static const char msg[] =
 	    "switchboard: no memory for OpenSSL, stopping\n";
@@ -68,8 +69,8 @@ must(bool ok)
 void
 crypto_sha256(const void *p, size_t n, unsigned char out[32])
 {
-	must(crypto_setup(NULL) == 0);
-	must(EVP_Digest(p, n, out, NULL, sha256, NULL) == 1);
+	crypto_must(crypto_setup(NULL) == 0);
+	crypto_must(EVP_Digest(p, n, out, NULL, sha256, NULL) == 1);
 }
 
 struct hash_run *
@@ -77,9 +78,9 @@ crypto_sha256_begin(void)
 {
 	EVP_MD_CTX *ctx;
 
-	must(crypto_setup(NULL) == 0);
+	crypto_must(crypto_setup(NULL) == 0);
 	ctx = EVP_MD_CTX_new();
-	must(ctx != NULL && EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
+	crypto_must(ctx != NULL && EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
 	return (struct hash_run *)ctx;
 }
 
@@ -87,7 +88,7 @@ void
 crypto_sha256_add(struct hash_run *h, const void *p, size_t n)
 {
 	if (n > 0)
-		must(EVP_DigestUpdate((EVP_MD_CTX *)h, p, n) == 1);
+		crypto_must(EVP_DigestUpdate((EVP_MD_CTX *)h, p, n) == 1);
 }
 
 void
@@ -95,7 +96,7 @@ crypto_sha256_end(struct hash_run *h, unsigned char out[32])
 {
 	EVP_MD_CTX *ctx = (EVP_MD_CTX *)h;
 
-	must(EVP_DigestFinal_ex(ctx, out, NULL) == 1);
+	crypto_must(EVP_DigestFinal_ex(ctx, out, NULL) == 1);
 	EVP_MD_CTX_free(ctx);
 }
 
@@ -112,14 +113,15 @@ crypto_hmac_sha256(const unsigned char *key, size_t key_len, const void *p,
 	EVP_MAC_CTX *ctx;
 	size_t len = 0;
 
-	must(crypto_setup(NULL) == 0);
+	crypto_must(crypto_setup(NULL) == 0);
 	ctx = EVP_MAC_CTX_new(hmac);
-	must(ctx != NULL);
+	crypto_must(ctx != NULL);
 	/* A NULL key would mean "the one from before". */
-	must(EVP_MAC_init(ctx, key_len > 0 ? key : (const unsigned char *)"",
-		 key_len, params) == 1);
-	must(EVP_MAC_update(ctx, p, n) == 1);
-	must(EVP_MAC_final(ctx, out, &len, 32) == 1 && len == 32);
+	crypto_must(
+	    EVP_MAC_init(ctx, key_len > 0 ? key : (const unsigned char *)"",
+		key_len, params) == 1);
+	crypto_must(EVP_MAC_update(ctx, p, n) == 1);
+	crypto_must(EVP_MAC_final(ctx, out, &len, 32) == 1 && len == 32);
 	EVP_MAC_CTX_free(ctx);
 }
 
@@ -144,10 +146,10 @@ crypto_derive(const unsigned char *master, size_t len, const char *purpose,
 	};
 	EVP_KDF_CTX *ctx;
 
-	must(crypto_setup(NULL) == 0);
+	crypto_must(crypto_setup(NULL) == 0);
 	ctx = EVP_KDF_CTX_new(hkdf);
-	must(ctx != NULL);
-	must(EVP_KDF_derive(ctx, out, 32, params) == 1);
+	crypto_must(ctx != NULL);
+	crypto_must(EVP_KDF_derive(ctx, out, 32, params) == 1);
 	EVP_KDF_CTX_free(ctx);
 }
 

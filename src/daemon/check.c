@@ -19,7 +19,9 @@
 #include "daemon/mailbox.h"
 #include "daemon/sockets.h"
 #include "daemon/title.h"
+#include "db/db.h"
 #include "db/migrate.h"
+#include "secret/secret.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -28,6 +30,7 @@
 #include "util/banned.h"
 
 #define PATIENCE (15 * CLOCK_S)
+#define CHECK_MS 10000
 enum { VERDICT_GOOD, VERDICT_AWAY, VERDICT_BAD };
 
 static void
@@ -62,6 +65,29 @@ check_files(const struct conf *c)
 	return bad == 0 ? 0 : -1;
 }
 
+/* Does everything open with the master key that is here?  0 or -1; a database
+ * that is away says nothing against it. */
+static int
+secrets_open(const struct conf *c, struct err *e)
+{
+	struct db_opts o = { .conninfo = c->database_url,
+		.user = "sb_admin",
+		.size = 1,
+		.wait_ms = CHECK_MS,
+		.connect_ms = CHECK_MS,
+		.statement_ms = CHECK_MS,
+		.pooler = true };
+	struct db_pool *db = db_pool_new(&o);
+	struct vault *v = vault_new(db, c->master_key_file);
+	int64_t n;
+	int rc =
+	    vault_check(v, true, clock_mono() + CHECK_MS * CLOCK_MS, &n, e);
+
+	vault_free(v);
+	db_pool_free(db);
+	return rc;
+}
+
 /* In the child. */
 static int
 verdict(const struct conf *c)
@@ -77,7 +103,8 @@ verdict(const struct conf *c)
 		return VERDICT_BAD;
 	}
 	templates_free(t); /* they were only to be found good */
-	if (migrate_check(c->database_url, "sb_chat", &e) == 0)
+	if (migrate_check(c->database_url, "sb_chat", &e) == 0 &&
+	    secrets_open(c, &e) == 0)
 		return VERDICT_GOOD;
 	if (e.code == ERR_UNAVAILABLE || e.code == ERR_TIMEOUT) {
 		log_event(LOG_WARN, "database_away", "error", e.text, NULL);

@@ -5,7 +5,8 @@
 struct conf;
 
 /*
- * Templates, master key and the database's schema, looked at in a child, since
+ * Templates, master key with what it has sealed, and the database's schema,
+ * looked at in a child, since
  * the master opens no secret.  0; 0 also when the database is away (said in the
  * log: the workers wait for it); -1 after a message on standard error.
  */

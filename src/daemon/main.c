@@ -2,12 +2,14 @@
 #include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf.h"
 #include "daemon/check.h"
 #include "daemon/master.h"
 #include "daemon/title.h"
+#include "secret/keyring.h"
 #include "util/err.h"
 #include "util/mem.h"
 
@@ -67,11 +69,13 @@ main(int argc, char **argv)
 		return 1;
 	}
 	if (test) {
+		keyring_given(getenv("SB_MASTER_KEY"));
 		rc = check_files(conf) == 0 ? 0 : 1;
 		if (rc == 0)
 			printf("%s: good\n", conf->file);
 	} else {
 		title_setup(argc, argv);
+		keyring_given(title_provider("SB_MASTER_KEY"));
 		rc = master_run(conf);
 	}
 	mem_free((void *)(uintptr_t)conf);

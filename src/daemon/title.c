@@ -17,7 +17,8 @@ static struct {
 	const char *name;
 	char *value;
 } providers[] = { { "OPENAI_API_KEY", NULL }, { "OPENAI_BASE_URL", NULL },
-	{ "ANTHROPIC_API_KEY", NULL }, { "ANTHROPIC_BASE_URL", NULL } };
+	{ "ANTHROPIC_API_KEY", NULL }, { "ANTHROPIC_BASE_URL", NULL },
+	{ "SB_MASTER_KEY", NULL } };
 
 #define NPROVIDERS (sizeof(providers) / sizeof(providers[0]))
 

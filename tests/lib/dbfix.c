@@ -39,6 +39,12 @@ dbfix_close(void)
 	dbtemp_drop(conninfo);
 }
 
+const char *
+dbfix_conninfo(void)
+{
+	return conninfo;
+}
+
 struct db_pool *
 dbfix_away(void)
 {

@@ -14,6 +14,8 @@ struct tiers;
 /* A migrated database and a pool that connects to it as ${role}. */
 struct db_pool *dbfix_open(const char *role);
 void dbfix_close(void);
+/* How to connect to it, without a user. */
+const char *dbfix_conninfo(void);
 /* A pool of a database that nobody answers for. */
 struct db_pool *dbfix_away(void);
 

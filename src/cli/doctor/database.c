@@ -9,12 +9,14 @@
 #include "conf/conf.h"
 #include "db/db.h"
 #include "db/migrate.h"
+#include "secret/secret.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
 
 #define PING (5 * CLOCK_S)
+#define SECRETS (30 * CLOCK_S)
 /* Tokens and passes allow a minute; ids and partitions follow our clock. */
 #define CLOCK_WARN INT64_C(1000000)
 #define CLOCK_FAIL INT64_C(30000000)
@@ -173,6 +175,30 @@ exam_owner(struct exam *x, struct db_pool *db)
 	exam_connections(x, &s);
 }
 
+static void
+exam_secrets(struct exam *x)
+{
+	struct err e = { 0 };
+	struct db_pool *db;
+	struct vault *v;
+	int64_t n;
+
+	if (cli_db(x->c, &db, &e) != 0) {
+		exam_fail(x, "secrets", "mend the configuration", "%s", e.text);
+		return;
+	}
+	v = vault_new(db, x->conf->master_key_file);
+	if (vault_check(v, false, clock_mono() + SECRETS, &n, &e) == 0)
+		exam_ok(x, "secrets", "the master key opens all %lld data keys",
+		    (long long)n);
+	else
+		exam_fail(x, "secrets",
+		    "see \"switchboard secrets status\"; run the doctor as the "
+		    "server's user",
+		    "%s", e.text);
+	vault_free(v);
+}
+
 void
 exam_database(struct exam *x)
 {
@@ -186,5 +212,6 @@ exam_database(struct exam *x)
 		return;
 	exam_schema(x);
 	exam_owner(x, owner);
+	exam_secrets(x);
 	db_pool_free(owner);
 }

@@ -164,6 +164,47 @@ master_key_file(void **state)
 	assert_int_equal(session_key_setup(dir, &e), -1);
 }
 
+/* The master key is exchanged under running processes: nobody is cut off until
+ * the old one goes. */
+static void
+exchanged(void **state)
+{
+#define OLD                                                                    \
+	"key "                                                                 \
+	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+#define NEW                                                                    \
+	"key "                                                                 \
+	"fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0efeeedecebeae9e8e7e6e5e4e3e2e1e0\n"
+	struct uuid account, session, got;
+	char old[SESSION_KEY_TEXT], new[SESSION_KEY_TEXT];
+
+	(void)state;
+	id_new(&account);
+	id_new(&session);
+	use(OLD);
+	session_key_make(&account, &session, NULL, old);
+	use(NEW OLD);
+	assert_true(session_key_check(old, &account, NULL, &got));
+	session_key_make(&account, &session, NULL, new);
+	assert_string_not_equal(old, new);
+	assert_true(session_key_check(new, &account, NULL, &got));
+	/* one who knows the old one only looks when he is shown the new */
+	use(OLD);
+	assert_false(session_key_check(new, &account, NULL, &got));
+	master(NEW OLD, 0600);
+	assert_true(session_key_check(new, &account, NULL, &got));
+	assert_true(session_key_check(old, &account, NULL, &got));
+	/* a file that is broken meanwhile changes nothing */
+	master("key", 0600);
+	new[10] ^= 1;
+	assert_false(session_key_check(new, &account, NULL, &got));
+	new[10] ^= 1;
+	assert_true(session_key_check(new, &account, NULL, &got));
+	use(NEW);
+	assert_false(session_key_check(old, &account, NULL, &got));
+	assert_true(session_key_check(new, &account, NULL, &got));
+}
+
 static void
 names(void **state)
 {
@@ -213,6 +254,7 @@ main(void)
 		cmocka_unit_test(makes_and_checks),
 		cmocka_unit_test(forgeries),
 		cmocka_unit_test(master_key_file),
+		cmocka_unit_test(exchanged),
 		cmocka_unit_test(names),
 	};
 

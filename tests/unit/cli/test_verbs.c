@@ -577,6 +577,49 @@ test_audit(void **state)
 	expect_done(1, "audit", "list", "nobody");
 }
 
+/* The master key is exchanged; the old one can go when nothing needs it. */
+static void
+test_secrets(void **state)
+{
+	json_t *a, *b;
+
+	(void)state;
+	need_cluster();
+	a = expect(0, "secrets", "status");
+	assert_int_equal(1, json_array_size(json_object_get(a, "data")));
+	b = expect(0, "secrets", "rotate");
+	assert_true(json_is_false(json_object_get(b, "resumed")));
+	assert_string_not_equal(text(b, "id"),
+	    text(json_array_get(json_object_get(a, "data"), 0), "id"));
+	json_decref(a);
+	a = expect(0, "secrets", "status");
+	assert_int_equal(2, json_array_size(json_object_get(a, "data")));
+	assert_string_equal(
+	    "in use", text(row(a, "id", text(b, "id")), "state"));
+	json_decref(a);
+	a = expect(0, "secrets", "retire");
+	assert_int_equal(1, json_array_size(json_object_get(a, "retired")));
+	assert_string_equal(text(b, "id"), text(a, "id"));
+	json_decref(a);
+	json_decref(b);
+	a = expect(0, "secrets", "retire");
+	assert_int_equal(0, json_array_size(json_object_get(a, "retired")));
+	json_decref(a);
+	a = expect(
+	    0, "audit", "list", "--platform", "--action", "master_key.*");
+	assert_int_equal(2, json_array_size(json_object_get(a, "data")));
+	json_decref(a);
+	/* where the environment holds it, the file is left alone */
+	setenv("SB_MASTER_KEY",
+	    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+	    1);
+	a = expect(1, "secrets", "rotate");
+	assert_non_null(strstr(
+	    text(json_object_get(a, "error"), "message"), "SB_MASTER_KEY"));
+	json_decref(a);
+	unsetenv("SB_MASTER_KEY");
+}
+
 static void
 test_misuse(void **state)
 {
@@ -617,6 +660,7 @@ main(void)
 		cmocka_unit_test(test_people_and_prices),
 		cmocka_unit_test(test_demo),
 		cmocka_unit_test(test_audit),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_misuse),
 	};
 

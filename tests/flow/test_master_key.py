@@ -1,0 +1,112 @@
+"""The master key: exchanged under load, and a wrong one at the start."""
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+import unittest
+
+from rig import Provider, Rig
+
+IN_USE = "in use"
+
+
+class MasterKeyTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = Provider("0")
+        cls.rig = Rig("master", env=cls.provider.env(),
+                      params={"chat_workers": 2})
+        cls.rig.configure("sales/human_health", {
+            "model_override": "openai:mock-echo", "model_fallback": False})
+        cls.file = cls.rig.path("etc", "master.key")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.rig.close()
+        cls.provider.close()
+
+    def master_keys(self):
+        return {row["id"]: row for row in
+                self.rig.cli("secrets", "status")["data"]}
+
+    def doctor(self):
+        done = self.rig.run("doctor", "--json", "--sql", self.rig.path("sql"),
+                            check=False)
+        return json.loads(done.stdout)["data"]
+
+    def test_exchanged_under_load(self):
+        """Also for visitors whose session began before, or begins while some
+        workers know the new key and others do not."""
+        rig, bad, done, stop = self.rig, [], [0], threading.Event()
+
+        def visitor():
+            connection, session = rig.connect(), None
+            while not stop.is_set():
+                reply = rig.chat(connection=connection, session_key=session) \
+                    if session else rig.chat(connection=connection)
+                if reply.status != 200:
+                    bad.append((reply.status, reply.body))
+                    return
+                session = reply.json["session_key"]
+                done[0] += 1
+
+        threads = [threading.Thread(target=visitor) for _ in range(8)]
+        old = next(iter(self.master_keys()))
+        for t in threads:
+            t.start()
+        try:
+            before = rig.chat().json["session_key"]
+            new = rig.cli("secrets", "rotate")["id"]
+            self.assertNotEqual(new, old)
+            os.kill(rig.workers()[0], 9)  # its successor knows the new key
+            time.sleep(2)
+            self.assertEqual(rig.chat(session_key=before).status, 200)
+            count = done[0]
+            time.sleep(1)
+            self.assertGreater(done[0], count)
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+        self.assertEqual([b for b in bad if b[0] not in (502, 503)], [])
+        keys = self.master_keys()
+        self.assertEqual(keys[new]["state"], IN_USE)
+        self.assertEqual(keys[old]["state"], "can be retired")
+        self.assertEqual(keys[old]["data_keys"], 0)
+        self.assertEqual(rig.cli("secrets", "retire")["retired"], [old])
+        self.assertEqual(list(self.master_keys()), [new])
+        rows = {r["check"]: r for r in self.doctor()}
+        self.assertEqual(rows["secrets"]["state"], "ok")
+
+    def test_a_wrong_key_starts_nothing(self):
+        rig = self.rig
+        with open(self.file, encoding="ascii") as f:
+            right = f.read()
+        wrong = "ab" * 32 + "\n"
+        try:
+            with open(self.file, "w", encoding="ascii") as f:
+                f.write(wrong)
+            done = subprocess.run(
+                [rig.path("bin", "switchboardd"), "-c", rig.conf],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                timeout=60, **rig._as_user(), env=rig._environment())
+            self.assertNotEqual(done.returncode, 0)
+            self.assertRegex(done.stdout, "data key of the platform is sealed "
+                             "by master key [0-9a-f]{16}, which is not here")
+            self.assertNotIn(wrong[:16], done.stdout)
+            for text in re.findall(r"\b[0-9a-f]{64}\b", right):
+                self.assertNotIn(text[:16], done.stdout)
+            rows = {r["check"]: r for r in self.doctor()}
+            self.assertEqual(rows["secrets"]["state"], "fail")
+            rotated = rig.run("secrets", "rotate", check=False)
+            self.assertEqual(rotated.returncode, 1)
+            self.assertIn("put it back", rotated.stderr)
+        finally:
+            with open(self.file, "w", encoding="ascii") as f:
+                f.write(right)
+
+
+if __name__ == "__main__":
+    unittest.main()
