@@ -21,11 +21,13 @@
 #include "daemon/title.h"
 #include "db/db.h"
 #include "db/migrate.h"
+#include "net/egress.h"
 #include "secret/secret.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/json.h"
+#include "util/mem.h"
 
 #include "util/banned.h"
 
@@ -38,6 +40,15 @@ print_reason(void *arg, const char *text)
 {
 	(void)arg;
 	fprintf(stderr, "%s\n", text);
+}
+
+static int
+egress_check(const struct conf *c, struct err *e)
+{
+	struct egress *g = egress_new(NULL, c->egress_allow, e);
+
+	mem_free(g);
+	return g != NULL ? 0 : -1;
 }
 
 int
@@ -54,6 +65,10 @@ check_files(const struct conf *c)
 	if (crypto_setup(&e) != 0 ||
 	    session_key_setup(c->master_key_file, &e) != 0) {
 		fprintf(stderr, "%s: master_key_file: %s\n", c->file, e.text);
+		bad++;
+	}
+	if (egress_check(c, &e) != 0) {
+		fprintf(stderr, "%s: egress_allow: %s\n", c->file, e.text);
 		bad++;
 	}
 	if (mailbox_check(c, &e) != 0) {
@@ -98,7 +113,8 @@ verdict(const struct conf *c)
 	json_setup();
 	if (crypto_setup(&e) != 0 ||
 	    session_key_setup(c->master_key_file, &e) != 0 ||
-	    mailbox_check(c, &e) != 0 || keep_templates(c, &t, &e) != 0) {
+	    egress_check(c, &e) != 0 || mailbox_check(c, &e) != 0 ||
+	    keep_templates(c, &t, &e) != 0) {
 		fprintf(stderr, "switchboardd: %s\n", e.text);
 		return VERDICT_BAD;
 	}

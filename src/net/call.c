@@ -5,12 +5,16 @@
  */
 #include "net/call.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/egress_priv.h"
 #include "net/head_priv.h"
 #include "net/net_priv.h"
 #include "net/resolve.h"
@@ -29,9 +33,13 @@
 
 struct run {
 	const struct net_call *c;
+	const char *url;
+	int connect_ms;
+	int64_t deadline;
 	struct net_reply *r;
 	struct line *line;
 	size_t max;
+	struct resolved vetted; /* where an egress call may go */
 	int64_t start;
 	int64_t connect_at;   /* this attempt to connect began */
 	int64_t connected_at; /* 0: not connected */
@@ -118,16 +126,47 @@ on_write(char *p, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* Is the numeric ${address} one that the guard has let through? */
+static bool
+is_vetted(const struct run *x, const char *address)
+{
+	for (int i = 0; i < x->vetted.n; i++)
+		if (strcmp(x->vetted.addr[i], address) == 0)
+			return egress_allows(x->c->egress, address);
+	return false;
+}
+
+static bool
+socket_vetted(const struct run *x, const struct curl_sockaddr *a)
+{
+	char text[INET6_ADDRSTRLEN];
+	const void *p = NULL;
+
+	if (a->family == AF_INET)
+		p = &((const struct sockaddr_in *)(const void *)&a->addr)
+		         ->sin_addr;
+	else if (a->family == AF_INET6)
+		p = &((const struct sockaddr_in6 *)(const void *)&a->addr)
+		         ->sin6_addr;
+	return p && inet_ntop(a->family, p, text, sizeof(text)) &&
+	       is_vetted(x, text);
+}
+
 /* A connection stands, TLS included, and the request is about to be sent. */
 static int
 on_prereq(void *arg, char *ip, char *local, int port, int local_port)
 {
 	struct run *x = arg;
 
-	(void)ip;
 	(void)local;
 	(void)port;
 	(void)local_port;
+	/* A warm one as well, made when its name led elsewhere. */
+	if (x->c->egress && !egress_allows(x->c->egress, ip)) {
+		x->limit = egress_refusal;
+		run_end(x, NET_CONNECT);
+		return CURL_PREREQFUNC_ABORT;
+	}
 	x->connected_at = clock_mono();
 	x->r->sent = true;
 	return CURL_PREREQFUNC_OK;
@@ -139,6 +178,10 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 	struct run *x = arg;
 
 	(void)purpose;
+	if (x->c->egress && !socket_vetted(x, a)) {
+		x->limit = egress_refusal;
+		return CURL_SOCKET_BAD;
+	}
 	if (x->connected_at) {
 		/* The warm connection was dead after all. */
 		x->connected_at = 0;
@@ -175,7 +218,7 @@ run_limit(const struct run *x, const char **what)
 	}
 	if (!x->connected_at) {
 		*what = "no connection within the time limit";
-		at = after_ms(x->connect_at, c->connect_ms);
+		at = after_ms(x->connect_at, x->connect_ms);
 	} else if (!x->body_at) {
 		*what = "no answer within the time limit";
 		at = after_ms(x->connected_at, c->first_byte_ms);
@@ -183,9 +226,9 @@ run_limit(const struct run *x, const char **what)
 		*what = "the answer stopped coming";
 		at = after_ms(x->body_at, c->idle_ms);
 	}
-	if (c->deadline > 0 && (at == 0 || c->deadline < at)) {
+	if (x->deadline > 0 && (at == 0 || x->deadline < at)) {
 		*what = "the answer took too long";
-		at = c->deadline;
+		at = x->deadline;
 	}
 	return at;
 }
@@ -306,7 +349,7 @@ line_prepare(struct run *x, struct curl_slist *head, struct curl_slist *addrs)
 	int bad = !head;
 
 #define SET(opt, value) bad |= curl_easy_setopt(h, opt, value) != CURLE_OK
-	SET(CURLOPT_URL, c->url);
+	SET(CURLOPT_URL, x->url);
 	SET(CURLOPT_CUSTOMREQUEST, c->method);
 	if (get && c->body_len == 0) {
 		SET(CURLOPT_HTTPGET, 1L);
@@ -318,7 +361,7 @@ line_prepare(struct run *x, struct curl_slist *head, struct curl_slist *addrs)
 	SET(CURLOPT_HTTPHEADER, head);
 	SET(CURLOPT_RESOLVE, addrs);
 	/* Ours decides; libcurl's divides the time between addresses. */
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_ms + 200);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)x->connect_ms + 200);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, x);
 	SET(CURLOPT_WRITEFUNCTION, on_write);
@@ -431,15 +474,24 @@ run_all(
     struct run *x, struct net *net, struct net_wait *w, const struct target *t)
 {
 	struct curl_slist *head = NULL, *addrs = NULL;
-	struct resolved a = { 0 };
-	bool whole = false;
+	struct resolved a = { 0 }, numeric;
+	bool whole = false, literal;
 
 	check_reader(x);
 	if (run_check(x, x->start) || run_resolve(x, net, w, t, &a) != 0)
 		return false;
+	if (x->c->egress && !egress_allows_all(x->c->egress, t->host, &a)) {
+		x->limit = egress_refusal;
+		run_end(x, NET_CONNECT);
+		return false;
+	}
+	x->vetted = a;
 	head = target_headers(x->c->headers);
-	addrs = target_addresses(t, &a);
-	if (addrs && line_prepare(x, head, addrs) == 0)
+	/* An address is its own answer; CURLOPT_RESOLVE takes none in brackets.
+	 */
+	literal = resolve_literal(t->host, &numeric);
+	addrs = literal ? NULL : target_addresses(t, &a);
+	if ((literal || addrs) && line_prepare(x, head, addrs) == 0)
 		whole = run_transfer(x);
 	else
 		run_end(x, NET_CONNECT);
@@ -451,20 +503,62 @@ run_all(
 	return whole;
 }
 
+/*
+ * Where the call goes.  Through the guard it goes to the URL as the guard has
+ * read it, and if libcurl should read another host it goes nowhere; its
+ * connections are its own, so that none is used which was made past the guard.
+ */
+static int
+run_target(struct run *x, struct egress_url *u, struct target *t)
+{
+	char origin[ORIGIN_SIZE];
+
+	x->url = x->c->url;
+	if (!x->c->egress)
+		return target_parse(x->url, t);
+	if (egress_parse(x->url, u, NULL) != 0 ||
+	    target_parse(u->text, t) != 0 || strcmp(t->host, u->host) != 0 ||
+	    strcmp(t->port, u->port) != 0)
+		return -1;
+	x->url = u->text;
+	memcpy(origin, t->origin, sizeof(origin));
+	return snprintf(t->origin, sizeof(t->origin), "egress %s", origin) <
+	               (int)sizeof(t->origin)
+	           ? 0
+	           : -1;
+}
+
+static void
+run_limits(struct run *x)
+{
+	const struct net_call *c = x->c;
+
+	x->max = c->response_max     ? c->response_max
+	         : c->egress != NULL ? EGRESS_RESPONSE_MAX
+	                             : RESPONSE_MAX;
+	x->connect_ms = c->connect_ms;
+	x->deadline = c->deadline;
+	if (c->egress && x->connect_ms <= 0)
+		x->connect_ms = EGRESS_CONNECT_MS;
+	if (c->egress && x->deadline <= 0)
+		x->deadline = x->start + EGRESS_TOTAL_MS * CLOCK_MS;
+}
+
 int
 net_call(struct net *net, const struct net_call *c, struct net_reply *r,
     struct err *e)
 {
+	struct egress_url u;
 	struct target t;
 	struct run x = { .c = c, .r = r };
 
 	hold_assert_none();
 	memset(r, 0, sizeof(*r));
 	r->end = NET_CONNECT;
-	x.max = c->response_max ? c->response_max : RESPONSE_MAX;
 	x.start = x.connect_at = x.beat_at = clock_mono();
 	x.watch = c->gone_fd >= 0 && !c->ignore_gone;
-	if (target_parse(c->url, &t) != 0) {
+	run_limits(&x);
+	if (run_target(&x, &u, &t) != 0) {
 		x.limit = "its address is not valid";
 		return run_error(&x, e);
 	}

@@ -20,6 +20,7 @@
 #include "util/err.h"
 
 struct net;
+struct egress;
 
 /*
  * Before threads start (curl_global_init).  Keeps at most ${warm_connections}
@@ -41,6 +42,12 @@ struct net_call {
 	const char *const *headers; /* "Name: value", NULL-terminated */
 	const char *body;
 	size_t body_len;
+	/*
+	 * Set: the address came from an account, and the call passes the guard
+	 * (net/egress.h), which has limits of its own where these are 0.  NULL:
+	 * the address is ours or the operator's.
+	 */
+	const struct egress *egress;
 	/*
 	 * Limits, all kept by us: the connection with its name and TLS; from
 	 * then to the first byte of the body; silence inside the body; and the
