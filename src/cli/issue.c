@@ -2,6 +2,7 @@
 #include "cli/issue.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "account/account.h"
@@ -64,10 +65,10 @@ int
 issue_password_given(struct cli *c, const char *email, const char **ret,
     bool *made, struct err *e)
 {
-	const struct password_owner owner = { .email = email };
-	/* Composed characters are shorter than what was typed. */
-	char line[2 * PASSWORD_BYTES_MAX];
-	char *text;
+	struct password_owner owner = { .email = email };
+	char *text, *line = NULL;
+	size_t size = 0;
+	ssize_t n;
 	int rc;
 
 	*made = !cli_flag(c, "password-stdin");
@@ -77,13 +78,17 @@ issue_password_given(struct cli *c, const char *email, const char **ret,
 		*ret = text;
 		return 0;
 	}
-	if (fgets(line, sizeof line, stdin) == NULL)
+	n = getline(&line, &size, stdin);
+	if (n < 0) {
+		free(line);
 		return err_set(e, ERR_INVALID, "no password on standard input");
-	line[strcspn(line, "\r\n")] = '\0';
-	rc = password_choose(c->ctx, line, strlen(line), &owner, &text, e);
-	crypto_wipe(line, sizeof line);
-	if (rc == 0)
-		*ret = text;
+	}
+	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+		n--;
+	rc = password_choose(c->ctx, line, (size_t)n, &owner, &text, e);
+	crypto_wipe(line, size);
+	free(line);
+	*ret = text;
 	return rc;
 }
 

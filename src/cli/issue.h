@@ -36,8 +36,8 @@ int issue_origin_check(const char *origin, struct err *);
 #define ISSUE_PASSWORD 25
 /* 144 random bits in base64url: what nobody has to remember. */
 void issue_password(char out[ISSUE_PASSWORD]);
-/* The password to set for the person of ${email}: of --password-stdin, when it
- * may be one (auth/password.h), or one made now (*made). */
+/* The password to set: of --password-stdin, which keeps the rules of
+ * auth/password.h, or one made now (*made).  ${email} is its owner's. */
 int issue_password_given(struct cli *, const char *email, const char **ret,
     bool *made, struct err *);
 /* Make a user; ERR_CONFLICT when the address is taken. */

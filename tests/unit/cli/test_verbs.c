@@ -28,6 +28,18 @@
 
 static char top[] = "/tmp/sb-test-verbs-XXXXXX";
 static char conf[64], etc[64], secrets[64], input[64];
+static const char *typed; /* what standard input has; NULL: nothing */
+
+static int
+typed_fd(void)
+{
+	int fd[2];
+
+	assert_int_equal(0, pipe(fd));
+	assert_int_equal(strlen(typed), write(fd[1], typed, strlen(typed)));
+	close(fd[1]);
+	return fd[0];
+}
 
 /* Run the program; its exit status, and standard output as JSON in *ret (NULL
  * where it is none; new reference). */
@@ -48,7 +60,7 @@ run_argv(char **argv, json_t **ret)
 		int null = open("/dev/null", O_RDWR);
 
 		dup2(fd[1], STDOUT_FILENO);
-		dup2(null, STDIN_FILENO);
+		dup2(typed != NULL ? typed_fd() : null, STDIN_FILENO);
 		if (getenv("SB_TEST_LOUD") == NULL)
 			dup2(null, STDERR_FILENO);
 		close(fd[0]);
@@ -404,6 +416,25 @@ test_people_and_prices(void **state)
 	expect_done(1, "user", "create", "ann@PEOPLE.example");
 	expect_done(2, "user", "create", "nobody");
 	expect_done(0, "user", "set-password", "ann@people.example");
+	/* a password that somebody chose keeps the rules */
+	static const struct {
+		const char *line;
+		int status;
+	} typed_rows[] = {
+		{ "", 1 },
+		{ "\n", 1 },
+		{ "k7#Lw0pZt!4vQe\n", 1 }, /* 14 characters */
+		{ "PasswordPassword1!\n", 1 },
+		{ "k7#Lw0pZ people w9\n", 1 }, /* of the address */
+		{ "k7#Lw0pZt!4vQeu\n", 0 },
+	};
+	for (size_t i = 0; i < sizeof(typed_rows) / sizeof(typed_rows[0]);
+	     i++) {
+		typed = typed_rows[i].line;
+		expect_done(typed_rows[i].status, "user", "set-password",
+		    "ann@people.example", "--password-stdin");
+	}
+	typed = NULL;
 	expect_done(
 	    0, "user", "grant", "ann@people.example", "people", "viewer");
 	a = expect(0, "user", "list", "--account", "people");
