@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "api/app.h"
-#include "api/fields.h"
 #include "api/guard.h"
 #include "api/handlers.h"
+#include "api/json_body.h"
 #include "api/problem.h"
 #include "api/reply.h"
+#include "api/validate.h"
 #include "auth/key.h"
-#include "auth/password.h"
 #include "auth/sign_in.h"
 #include "crypto/hash.h"
 #include "http/address.h"
@@ -24,8 +24,6 @@
 #include "util/banned.h"
 
 #define WAIT (10 * CLOCK_S)
-#define EMAIL_MAX 254
-#define REFRESH_MAX 128
 
 static int64_t
 deadline_of(const struct http_req *req)
@@ -58,12 +56,6 @@ api_auth_login(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
-	const char *email = NULL, *password = NULL, *totp = NULL;
-	const struct field fields[] = {
-		{ "email", &email, 3, EMAIL_MAX, true },
-		{ "password", &password, 1, PASSWORD_BYTES_MAX, true },
-		{ "totp", &totp, 1, 64, false },
-	};
 	char client[ADDRESS_CLIENT_TEXT];
 	const struct sign_in_from from = { req->client_address,
 		http_header(req, "user-agent"), client, req->request_id };
@@ -72,9 +64,9 @@ api_auth_login(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	(void)who;
 	address_client(req->client_address, client);
-	if (fields_read(app, req, fields, sizeof(fields) / sizeof(fields[0]),
-		&body, &errors, &e) < 0 ||
-	    sign_in_password(app->db, email, password, &from, app->refresh_s,
+	if (json_body(app, req, "login", &body, &errors, &e) < 0 ||
+	    sign_in_password(app->db, json_body_text(body, "email"),
+		json_body_text(body, "password"), &from, app->refresh_s,
 		deadline_of(req), &in, &e) < 0)
 		problem_send(req, resp, &e, errors);
 	else
@@ -87,16 +79,13 @@ api_auth_refresh(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
-	const char *token = NULL;
-	const struct field fields[] = { { "refresh_token", &token, 1,
-	    REFRESH_MAX, true } };
 	struct sign_in in;
 	struct err e = { 0 };
 
 	(void)who;
-	if (fields_read(app, req, fields, 1, &body, &errors, &e) < 0 ||
-	    sign_in_refresh(
-		app->db, token, app->refresh_s, deadline_of(req), &in, &e) < 0)
+	if (json_body(app, req, "refresh", &body, &errors, &e) < 0 ||
+	    sign_in_refresh(app->db, json_body_text(body, "refresh_token"),
+		app->refresh_s, deadline_of(req), &in, &e) < 0)
 		problem_send(req, resp, &e, errors);
 	else
 		send_tokens(app, req, resp, &in);
@@ -109,18 +98,16 @@ api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
-	const char *token = NULL, *bearer = guard_bearer(req), *text;
-	const struct field fields[] = { { "refresh_token", &token, 1,
-	    REFRESH_MAX, false } };
+	const char *token, *bearer = guard_bearer(req), *text;
 	struct err e = { 0 };
 	struct token t;
 	size_t len;
 
 	(void)who;
 	if (http_body(req, app->body_max_admin, &text, &len, &e) < 0 ||
-	    (len > 0 &&
-		fields_read(app, req, fields, 1, &body, &errors, &e) < 0))
+	    (len > 0 && json_body(app, req, "refresh", &body, &errors, &e) < 0))
 		goto refuse;
+	token = json_body_text(body, "refresh_token");
 	if (token == NULL && (bearer == NULL || !token_form(bearer))) {
 		err_set(&e, ERR_UNKNOWN, "show the token that is to end");
 		goto refuse;
@@ -238,22 +225,19 @@ api_me_password(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
-	const char *old = NULL, *new = NULL;
-	const struct field fields[] = {
-		{ "old_password", &old, 1, PASSWORD_BYTES_MAX, true },
-		{ "new_password", &new, 1, PASSWORD_BYTES_MAX, true },
-	};
 	const struct sign_in_from from = { .address = req->client_address,
 		.request_id = req->request_id };
 	struct err e = { 0 };
 
 	if (a_person(who, &e) < 0 ||
-	    fields_read(app, req, fields, 2, &body, &errors, &e) < 0)
+	    json_body(app, req, "password_change", &body, &errors, &e) < 0)
 		goto refuse;
-	if (sign_in_change_password(app->db, &who->key->id, old, new, &from,
-		deadline_of(req), &e) < 0) {
+	if (sign_in_change_password(app->db, &who->key->id,
+		json_body_text(body, "old_password"),
+		json_body_text(body, "new_password"), &from, deadline_of(req),
+		&e) < 0) {
 		if (e.code == ERR_INVALID)
-			fields_wrong(errors, "new_password", e.text);
+			errors = validate_one("/new_password", e.text);
 		goto refuse;
 	}
 	http_status(resp, 204);

@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "api/app.h"
-#include "api/fields.h"
 #include "api/handlers.h"
+#include "api/json_body.h"
 #include "api/mailing.h"
 #include "api/problem.h"
+#include "api/validate.h"
 #include "audit/audit.h"
 #include "auth/link.h"
-#include "auth/password.h"
 #include "auth/throttle.h"
 #include "http/address.h"
 #include "http/request.h"
@@ -24,8 +24,6 @@
 #include "util/banned.h"
 
 #define WAIT (10 * CLOCK_S)
-#define EMAIL_MAX 254
-#define LINK_MAX 128
 
 static int
 send_link(struct app *app, const struct http_req *req, const char *email,
@@ -51,15 +49,13 @@ api_auth_reset(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
-	const char *email = NULL, *name;
-	const struct field fields[] = { { "email", &email, 3, EMAIL_MAX,
-	    true } };
+	const char *email, *name;
 	char client[ADDRESS_CLIENT_TEXT];
 	struct err e = { 0 };
 	int wait;
 
 	(void)who;
-	if (fields_read(app, req, fields, 1, &body, &errors, &e) < 0 ||
+	if (json_body(app, req, "reset", &body, &errors, &e) < 0 ||
 	    mailing_ready(app, &e) < 0) {
 		problem_send(req, resp, &e, errors);
 		return;
@@ -68,6 +64,7 @@ api_auth_reset(struct app *app, struct http_req *req, struct http_resp *resp,
 	http_send_empty(resp);
 	/* Asking counts like failing, apart from it: five, then slower. */
 	address_client(req->client_address, client);
+	email = json_body_text(body, "email");
 	name = mem_printf(req->ctx, "reset %s", email);
 	if (throttle_check(name, client, clock_mono(), &wait) != 0)
 		return;
@@ -82,22 +79,18 @@ api_auth_password(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
-	const char *token = NULL, *password = NULL;
-	const struct field fields[] = {
-		{ "token", &token, 1, LINK_MAX, true },
-		{ "new_password", &password, 1, PASSWORD_BYTES_MAX, true },
-	};
 	const struct audit_entry from = { .address = req->client_address,
 		.request_id = req->request_id };
 	struct err e = { 0 };
 
 	(void)who;
-	if (fields_read(app, req, fields, 2, &body, &errors, &e) < 0)
+	if (json_body(app, req, "password_choice", &body, &errors, &e) < 0)
 		goto refuse;
-	if (link_use(app->db, token, password, &from, req->started + WAIT, &e) <
-	    0) {
+	if (link_use(app->db, json_body_text(body, "token"),
+		json_body_text(body, "new_password"), &from,
+		req->started + WAIT, &e) < 0) {
 		if (e.code == ERR_INVALID)
-			fields_wrong(errors, "new_password", e.text);
+			errors = validate_one("/new_password", e.text);
 		goto refuse;
 	}
 	http_status(resp, 204);

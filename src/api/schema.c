@@ -29,6 +29,7 @@ const struct schema schemas[] = {
 }) },
 { "login", J({
   "type": "object",
+  "examples": [{"email": "ann@example.com", "password": "Zwoelf Boxkaempfer jagen Igel"}],
   "required": ["email", "password"],
   "additionalProperties": false,
   "properties": {
@@ -39,6 +40,7 @@ const struct schema schemas[] = {
 }) },
 { "refresh", J({
   "type": "object",
+  "examples": [{"refresh_token": "sb_ref_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}],
   "required": ["refresh_token"],
   "additionalProperties": false,
   "properties": {
@@ -47,6 +49,7 @@ const struct schema schemas[] = {
 }) },
 { "reset", J({
   "type": "object",
+  "examples": [{"email": "ann@example.com"}],
   "required": ["email"],
   "additionalProperties": false,
   "properties": {
@@ -55,6 +58,7 @@ const struct schema schemas[] = {
 }) },
 { "password_choice", J({
   "type": "object",
+  "examples": [{"token": "sb_lnk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "new_password": "Zwoelf Boxkaempfer jagen Igel"}],
   "required": ["token", "new_password"],
   "additionalProperties": false,
   "properties": {
@@ -64,6 +68,7 @@ const struct schema schemas[] = {
 }) },
 { "user_invite", J({
   "type": "object",
+  "examples": [{"email": "ann@example.com", "display_name": "Ann", "role": "agent_manager"}],
   "required": ["email", "role"],
   "additionalProperties": false,
   "properties": {
@@ -92,6 +97,7 @@ const struct schema schemas[] = {
 }) },
 { "password_change", J({
   "type": "object",
+  "examples": [{"old_password": "Zwoelf Boxkaempfer jagen Igel", "new_password": "Igel jagen zwoelf Boxkaempfer"}],
   "required": ["old_password", "new_password"],
   "additionalProperties": false,
   "properties": {

@@ -624,6 +624,15 @@ validate(const char *name, const json_t *v, json_t **errors, struct err *e)
 	    json_array_size(list), json_array_size(list) == 1 ? "" : "s");
 }
 
+json_t *
+validate_one(const char *pointer, const char *detail)
+{
+	json_t *errors = json_array();
+
+	validate_add(errors, pointer, NULL, "%s", detail);
+	return errors;
+}
+
 int
 validate_schema(const char *name, struct err *e)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "api/json_body.h"
 #include "api/manage/manage.h"
 #include "api/problem.h"
 #include "api/validate.h"
@@ -49,13 +50,7 @@ manage_id(struct manage *m, const char *var, char out[UUID_TEXT], struct err *e)
 int
 manage_body(struct manage *m, const char *schema, struct err *e)
 {
-	const char *text;
-	size_t len;
-
-	if (http_body(m->req, m->app->body_max_admin, &text, &len, e) != 0 ||
-	    json_parse(text, len, &JSON_LIMITS_REQUEST, &m->body, e) != 0)
-		return -1;
-	return validate(schema, m->body, &m->errors, e);
+	return json_body(m->app, m->req, schema, &m->body, &m->errors, e);
 }
 
 int
@@ -78,7 +73,7 @@ manage_invalid(
 const char *
 manage_text(const struct manage *m, const char *key)
 {
-	return json_string_value(json_object_get(m->body, key));
+	return json_body_text(m->body, key);
 }
 
 const char *
