@@ -3,7 +3,8 @@ and a scripted model provider, in a directory of its own on free loopback ports,
 stopped by pid.  Used by tests/flow and bench.
 
 Environment: SB_BUILD (a build directory), SB_SOURCE (the source tree),
-SB_TEST_PG (a cluster made by tests/lib/pgtemp).
+SB_TEST_PG (a cluster made by tests/lib/pgtemp).  SB_WAITS: a file that is told
+what was waited for, and how long of how long.
 """
 import http.client
 import json
@@ -14,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -27,13 +29,23 @@ HERE_PGTEMP = os.path.join(SOURCE, "tests", "lib", "pgtemp")
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
+def note_wait(took, most, what):
+    """Into the file SB_WAITS: which waits are near their limits."""
+    if "SB_WAITS" in os.environ:
+        with open(os.environ["SB_WAITS"], "a") as f:
+            f.write(f"{took / most:.2f} {took:.2f} of {most:.0f} s: "
+                    f"{os.path.basename(sys.argv[-1])}: {what}\n")
+
+
 def wait_until(check, seconds, what):
     """Poll ${check} until it gives something true; fail after ${seconds}."""
     seconds *= SLOWER
-    end = time.monotonic() + seconds
+    began = time.monotonic()
+    end = began + seconds
     while True:
         got = check()
         if got:
+            note_wait(time.monotonic() - began, seconds, what)
             return got
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
