@@ -2,7 +2,7 @@
 provider.  Used where who answers, and whether twice, is the question."""
 import unittest
 
-from rig import Provider, Rig
+from rig import Floor, Provider, Rig
 
 
 class TalkTest(unittest.TestCase):
@@ -20,6 +20,10 @@ class TalkTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.rig.close()
         cls.provider.close()
+
+    def setUp(self):
+        self.floor = Floor()
+        self.addCleanup(self.floor.stop)
 
     def use(self, model):
         self.rig.configure("sales/human_health", {
