@@ -73,11 +73,12 @@ const struct db_stmt auth_store_sign_ins = { "auth_sign_ins",
 	    "last_used_at") ", " ROWS_UTC("expires_at") " FROM "
 							"gate.sign_ins($1, "
 							"$2, $3)" };
+#define EXPIRES ROWS_FROM_US("$7")
+
 const struct db_stmt auth_store_api_key_create = { "auth_api_key_create",
 	"INSERT INTO api_keys (account_id, id, name, prefix, key_hash, role, "
 	"expires_at, created_at) VALUES ($1::uuid, $2::uuid, $3, $4, "
-	"$5::bytea, $6, " ROWS_FROM_US(
-	    "$7") ", coalesce($8::timestamptz, now()))" };
+	"$5::bytea, $6, " EXPIRES ", coalesce($8::timestamptz, now()))" };
 
 const struct db_stmt auth_store_widget_key_create = { "auth_widget_key_create",
 	"INSERT INTO widget_keys (account_id, id, name, prefix, key_hash, "

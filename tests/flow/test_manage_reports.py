@@ -117,27 +117,40 @@ class ReportsTest(unittest.TestCase):
         self.assertEqual(caller(self.rig, "support").get("usage").status, 403)
 
     def test_usage_of_long_ago(self):
-        """A long span reads hourly sums for what is summed, five-minute rows
-        for the rest, and counts nothing twice."""
+        """A long span reads daily and hourly sums for what is summed, the
+        finest rows for the rest, and counts nothing twice."""
         (account,), = self.rig.sql("select id from accounts where slug = "
                                    "'globex'")
         globex = Caller(self.rig, self.rig.globex_key, "globex")
         self.rig.sql("select gate.maintain_partitions(now() - interval "
                      "'3 months')")
-        for days in (0, 1, 20):
-            for grain in (5, 60):
+        ages = (0, 1, 20, 21)
+        for days in ages:
+            for grain in (5, 60, 1440):
                 self.rig.sql(
                     "insert into usage_rollups select "
                     f"'{account}', '{NOBODY}', 'm', {grain}, "
                     f"date_bin('{grain} minutes', now() - interval '{days} "
-                    "days', 'epoch'), 10, 1, 0, 5, 5, 0, 0, 2000000000, 0, "
-                    "1000, 190, '{0,0,9,0,0,0,0,0,0,0,0}'")
+                    "days', '2000-01-01 00:00+00'), 10, 1, 0, 5, 5, 0, 0, "
+                    "2000000000, 0, 1000, 190, '{0,0,9,0,0,0,0,0,0,0,0}'")
         for span in (2, 6, 8, 30):
-            want = 10 * sum(days < span for days in (0, 1, 20))
-            got = globex.get(f"usage?group=day&from={when(days=span)}").json
+            want = 10 * sum(days < span for days in ages)
+            for group in ("day", "hour", "agent", "model,day"):
+                got = globex.get(
+                    f"usage?group={group}&from={when(days=span)}").json
+                self.assertEqual(got["totals"]["requests"], want, span)
+                self.assertEqual(sum(r["requests"] for r in got["series"]),
+                                 want, (span, group))
+                if group != "agent":
+                    self.assertEqual(len(got["series"]), want / 10)
+            got = globex.get(f"metrics?from={when(days=span)}").json
             self.assertEqual(got["totals"]["requests"], want, span)
-            self.assertEqual(sum(r["requests"] for r in got["series"]), want)
-        self.assertEqual(got["totals"]["cost_usd"], 6.0)
+        # a span whose ends lie inside days and hours
+        got = globex.get(f"usage?from={when(days=20, hours=12)}"
+                         f"&to={when(minutes=90)}").json
+        self.assertEqual(got["totals"]["requests"], 20)
+        got = globex.get(f"usage?from={when(days=40)}").json
+        self.assertEqual(got["totals"]["cost_usd"], 8.0)
         metrics = globex.get("metrics?from=" + when(days=2)).json["totals"]
         self.assertEqual(metrics["error_rate"], 0.1)
         self.assertEqual(metrics["latency_ms_max"], 190)

@@ -9,37 +9,19 @@
 	STORE_STATE("a.name, a.tier, a.is_active, a.max_agents, "              \
 		    "a.requests_per_hour")
 
-const struct db_stmt manage_store_account = {
-	"manage_account",
-	"SELECT a.id, a.slug, a.name, a.tier, a.is_active, " SHOWN("max_agents") ", a.max_agents IS NOT NULL, " SHOWN(
-	    "requests_per_"
-	    "hour") ", "
-		    "a."
-		    "request"
-		    "s_per_"
-		    "hour "
-		    "IS NOT "
-		    "NULL, "
-		    "(SELECT count(*) FROM agent_instances i WHERE "
-		    "i.account_id = $1::uuid "
-		    "AND i.status <> 'archived'), " ROWS_UTC(
-			"a.created_at") ", " ROWS_UTC("a.updated_at") ", " STATE
-								      " FROM "
-								      "accounts"
-								      " a JOIN "
-								      "tiers t "
-								      "ON "
-								      "t.name "
-								      "= "
-								      "a.tier "
-								      "WHERE "
-								      "a.id = "
-								      "$1::"
-								      "uuid "
-								      "AND "
-								      "a.id = "
-								      "$2::uuid"
-};
+#define MAX_AGENTS SHOWN("max_agents")
+#define PER_HOUR SHOWN("requests_per_hour")
+#define MADE ROWS_UTC("a.created_at")
+#define CHANGED ROWS_UTC("a.updated_at")
+
+const struct db_stmt manage_store_account = { "manage_account",
+	"SELECT a.id, a.slug, a.name, a.tier, a.is_active, " MAX_AGENTS ", "
+	"a.max_agents IS NOT NULL, " PER_HOUR ", "
+	"a.requests_per_hour IS NOT NULL, "
+	"(SELECT count(*) FROM agent_instances i WHERE i.account_id = $1::uuid "
+	"AND i.status <> 'archived'), " MADE ", " CHANGED ", " STATE " "
+	"FROM accounts a JOIN tiers t ON t.name = a.tier "
+	"WHERE a.id = $1::uuid AND a.id = $2::uuid" };
 const struct rows_col manage_store_account_cols[] = { { "id", ROW_TEXT },
 	{ "slug", ROW_TEXT }, { "name", ROW_TEXT }, { "tier", ROW_TEXT },
 	{ "is_active", ROW_BOOL }, { "max_agents", ROW_INT },
@@ -67,9 +49,11 @@ const struct db_stmt manage_store_account_create = { "manage_account_create",
 	"INSERT INTO accounts (id, slug, name, tier, created_at, updated_at) "
 	"VALUES ($1::uuid, $2, $3, $4, $5::timestamptz, $5::timestamptz)" };
 
+#define PAGE_MADE ROWS_UTC("created_at")
+#define PAGE_CHANGED ROWS_UTC("updated_at")
+
 const struct db_stmt manage_store_accounts = { "manage_accounts",
 	"SELECT id, slug, name, tier, is_active, nullif(max_agents, -1), "
 	"own_max_agents, nullif(requests_per_hour, -1), "
-	"own_requests_per_hour, agents, " ROWS_UTC("created_at") ", " ROWS_UTC(
-	    "updated_at") ", slug FROM gate.admin_accounts_page($1, "
-			  "$2::boolean, $3, $4::integer)" };
+	"own_requests_per_hour, agents, " PAGE_MADE ", " PAGE_CHANGED ", slug "
+	"FROM gate.admin_accounts_page($1, $2::boolean, $3, $4::integer)" };

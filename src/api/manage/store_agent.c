@@ -4,10 +4,12 @@
 
 #include "util/banned.h"
 
+#define MADE ROWS_UTC("created_at")
+#define CHANGED ROWS_UTC("updated_at")
+#define USED ROWS_UTC("last_used_at")
 #define COLS                                                                   \
 	"id, agent_type, instance_name, display_name, status, "                \
-	"config_version, " ROWS_UTC("created_at") ", " ROWS_UTC(               \
-	    "updated_at") ", " ROWS_UTC("last_used_at")
+	"config_version, " MADE ", " CHANGED ", " USED
 #define STATE STORE_STATE("display_name, status, config_version")
 
 const struct rows_col manage_store_agent_cols[] = { { "id", ROW_TEXT },
@@ -46,21 +48,19 @@ const struct db_stmt manage_store_config_lock = { "manage_config_lock",
 const struct rows_col manage_store_version_cols[] = { { "version", ROW_INT },
 	{ "author", ROW_TEXT }, { "created_at", ROW_TEXT }, { NULL, ROW_END } };
 const struct db_stmt manage_store_versions = { "manage_versions",
-	"SELECT version, author, " ROWS_UTC(
-	    "created_at") ", version "
-			  "FROM agent_config_versions "
-			  "WHERE account_id = $1::uuid AND agent_instance_id = "
-			  "$2::uuid "
-			  "AND ($3::bigint IS NULL OR version < $3::bigint) "
-			  "ORDER BY version DESC LIMIT $4::integer" };
+	"SELECT version, author, " MADE ", version "
+	"FROM agent_config_versions "
+	"WHERE account_id = $1::uuid AND agent_instance_id = "
+	"$2::uuid "
+	"AND ($3::bigint IS NULL OR version < $3::bigint) "
+	"ORDER BY version DESC LIMIT $4::integer" };
 const struct rows_col manage_store_version_show_cols[] = { { "version",
 							       ROW_INT },
 	{ "author", ROW_TEXT }, { "created_at", ROW_TEXT },
 	{ "configuration", ROW_JSON }, { NULL, ROW_END } };
 const struct db_stmt manage_store_version = { "manage_version",
-	"SELECT version, author, " ROWS_UTC(
-	    "created_at") ", configuration "
-			  "FROM agent_config_versions WHERE account_id = "
-			  "$1::uuid "
-			  "AND agent_instance_id = $2::uuid AND version = "
-			  "$3::bigint" };
+	"SELECT version, author, " MADE ", configuration "
+	"FROM agent_config_versions WHERE account_id = "
+	"$1::uuid "
+	"AND agent_instance_id = $2::uuid AND version = "
+	"$3::bigint" };

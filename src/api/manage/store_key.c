@@ -6,12 +6,13 @@
 #define API_STATUS                                                             \
 	"CASE WHEN revoked_at IS NOT NULL THEN 'revoked' "                     \
 	"WHEN expires_at <= now() THEN 'expired' ELSE 'active' END"
+#define EXPIRES ROWS_UTC("expires_at")
+#define REVOKED ROWS_UTC("revoked_at")
+#define USED ROWS_UTC("last_used_at")
+#define MADE ROWS_UTC("created_at")
 #define API_COLS                                                               \
-	"id, name, prefix, role, " API_STATUS                                  \
-	", " ROWS_UTC("expires_at") ", " ROWS_UTC("revoked_at") ", " ROWS_UTC( \
-	    "last_"                                                            \
-	    "used_"                                                            \
-	    "at") ", " ROWS_UTC("created_at")
+	"id, name, prefix, role, " API_STATUS ", " EXPIRES ", " REVOKED        \
+	", " USED ", " MADE
 #define API_STATE STORE_STATE("name, role, expires_at, revoked_at")
 
 const struct rows_col manage_store_api_key_cols[] = { { "id", ROW_TEXT },
@@ -44,8 +45,7 @@ const struct db_stmt manage_store_api_key_end = { "manage_api_key_end",
 	"CASE WHEN revoked_at IS NOT NULL THEN 'revoked' ELSE 'active' END"
 #define WIDGET_COLS                                                            \
 	"id, name, prefix, agent_instance_id, "                                \
-	"to_jsonb(allowed_origins), " WIDGET_STATUS                            \
-	", " ROWS_UTC("revoked_at") ", " ROWS_UTC("created_at")
+	"to_jsonb(allowed_origins), " WIDGET_STATUS ", " REVOKED ", " MADE
 #define WIDGET_STATE                                                           \
 	STORE_STATE("name, agent_instance_id, allowed_origins, revoked_at")
 

@@ -12,10 +12,13 @@
 	"CASE WHEN EXISTS (SELECT FROM turns_open o WHERE o.account_id = "     \
 	"$1::uuid AND o.session_id = s.id) THEN 'running' ELSE "               \
 	"(SELECT t.status " TURNS "ORDER BY t.id DESC LIMIT 1) END"
+#define MADE ROWS_UTC("s.created_at")
+#define ACTIVE ROWS_UTC("s.last_activity_at")
 #define COLS                                                                   \
 	"s.id, s.session_key, s.email, s.is_anonymous, s.widget_key_id, "      \
-	"(SELECT count(*) " TURNS "), " STATUS                                 \
-	", " ROWS_UTC("s.created_at") ", " ROWS_UTC("s.last_activity_at")
+	"(SELECT count(*) " TURNS "), " STATUS ", " MADE ", " ACTIVE
+#define FROM_ID "uuid_floor(" ROWS_FROM_US("$3") ")"
+#define TO_ID "uuid_floor(" ROWS_FROM_US("$4") ")"
 
 const struct rows_col manage_store_session_cols[] = { { "id", ROW_TEXT },
 	{ "session_key", ROW_TEXT }, { "email", ROW_TEXT },
@@ -30,12 +33,9 @@ const struct db_stmt manage_store_session = { "manage_session",
 
 const struct db_stmt manage_store_sessions = { "manage_sessions",
 	"SELECT " COLS ", s.id FROM sessions s WHERE s.account_id = $1::uuid "
+	"AND s.id >= " FROM_ID " AND s.id < " TO_ID " "
+	"AND ($6::uuid IS NULL OR s.id < $6::uuid) "
 	"AND ($2::uuid IS NULL OR EXISTS (SELECT " TURNS
 	"AND t.agent_instance_id = $2::uuid)) "
-	"AND s.id >= uuid_floor(" ROWS_FROM_US(
-	    "$3") ") "
-		  "AND s.id < uuid_floor(" ROWS_FROM_US(
-		      "$4") ") "
-			    "AND ($5::text IS NULL OR $5 = " STATUS ") "
-			    "AND ($6::uuid IS NULL OR s.id < $6::uuid) "
-			    "ORDER BY s.id DESC LIMIT $7::integer" };
+	"AND ($5::text IS NULL OR $5 = " STATUS ") "
+	"ORDER BY s.id DESC LIMIT $7::integer" };

@@ -17,91 +17,27 @@ const struct rows_col manage_store_usage_cols[] = { { "agent_id", ROW_TEXT },
 	"CASE WHEN sum(cost_nano_usd) = 0 AND sum(unpriced) > 0 THEN NULL "    \
 	"ELSE sum(cost_nano_usd) / 1e9 END"
 
-const struct db_stmt
-    manage_store_usage = {
-	    "manage_usage",
-	    "SELECT CASE WHEN $6::boolean THEN agent_instance_id END AS agent, "
-	    "CASE WHEN $7::boolean THEN model END AS what, " ROWS_UTC(
-		"date_trunc($8::text, bucket, 'UTC')") " AS at, sum(requests), "
-						       "sum(failed), "
-						       "sum(cancelled), "
-						       "sum(input_tokens), "
-						       "sum(output_tokens), "
-						       "sum(cached_input_"
-						       "tokens), "
-						       "sum(reasoning_tokens),"
-						       " " COST ", "
-						       "sum(unpriced), "
-						       "sum(latency_ms_sum), "
-						       "max(latency_ms_max), "
-						       "to_jsonb(hist_sum("
-						       "latency_hist)) FROM "
-						       "usage_rollups "
-						       "WHERE account_id = "
-						       "$1::uuid "
-						       "AND (grain = 5 AND "
-						       "(bucket "
-						       ">= " ROWS_FROM_US("$2") " AND bucket < " ROWS_FROM_US("$3") " OR bucket >= " ROWS_FROM_US("$4") " AND bucket < " ROWS_FROM_US(
-							   "$5") ") "
-								 "OR grain = "
-								 "60 AND "
-								 "bucket "
-								 ">="
-								 " " ROWS_FROM_US("$3") " AND bucket < " ROWS_FROM_US(
-								     "$4") ") "
-									   "AND"
-									   " ($"
-									   "9::"
-									   "uui"
-									   "d "
-									   "IS "
-									   "NUL"
-									   "L "
-									   "OR "
-									   "age"
-									   "nt_"
-									   "ins"
-									   "tan"
-									   "ce_"
-									   "id "
-									   "= "
-									   "$9:"
-									   ":uu"
-									   "id)"
-									   " "
-									   "AND"
-									   " ($"
-									   "10:"
-									   ":te"
-									   "xt "
-									   "IS "
-									   "NUL"
-									   "L "
-									   "OR "
-									   "mod"
-									   "el "
-									   "= "
-									   "$10"
-									   ") "
-									   "GRO"
-									   "UP "
-									   "BY "
-									   "age"
-									   "nt,"
-									   " wh"
-									   "at,"
-									   " at"
-									   " OR"
-									   "DER"
-									   " BY"
-									   " at"
-									   ", "
-									   "age"
-									   "nt,"
-									   " wh"
-									   "at "
-									   "LIM"
-									   "IT "
-									   "100"
-									   "01"
-    };
+/* $2 to $7: from when to when whole hours, and in them whole days, are read. */
+#define BETWEEN(a, b)                                                          \
+	"(bucket >= " ROWS_FROM_US(a) " AND bucket < " ROWS_FROM_US(b) ")"
+#define FINE "(" BETWEEN("$2", "$3") " OR " BETWEEN("$6", "$7") ")"
+#define HOURS "(" BETWEEN("$3", "$4") " OR " BETWEEN("$5", "$6") ")"
+#define DAYS BETWEEN("$4", "$5")
+#define AT ROWS_UTC("date_trunc($10::text, bucket, 'UTC')")
+#define SUMS(hist)                                                             \
+	"SELECT CASE WHEN $8::boolean THEN agent_instance_id END AS agent, "   \
+	"CASE WHEN $9::boolean THEN model END AS what, " AT " AS at, "         \
+	"sum(requests), sum(failed), sum(cancelled), sum(input_tokens), "      \
+	"sum(output_tokens), sum(cached_input_tokens), "                       \
+	"sum(reasoning_tokens), " COST ", sum(unpriced), "                     \
+	"sum(latency_ms_sum), max(latency_ms_max), " hist " "                  \
+	"FROM usage_rollups WHERE account_id = $1::uuid "                      \
+	"AND (grain = 5 AND " FINE " OR grain = 60 AND " HOURS " "             \
+	"OR grain = 1440 AND " DAYS ") "                                       \
+	"AND ($11::uuid IS NULL OR agent_instance_id = $11::uuid) "            \
+	"AND ($12::text IS NULL OR model = $12) "                              \
+	"GROUP BY agent, what, at ORDER BY at, agent, what LIMIT 10001"
+
+const struct db_stmt manage_store_usage = { "manage_usage", SUMS("NULL") };
+const struct db_stmt manage_store_metrics = { "manage_metrics",
+	SUMS("to_jsonb(hist_sum(latency_hist))") };

@@ -4,9 +4,8 @@
 #include "util/banned.h"
 
 #define FROM "memberships m JOIN users u ON u.id = m.user_id "
-#define COLS                                                                   \
-	"m.user_id, u.email, u.display_name, u.is_active, m.role, " ROWS_UTC(  \
-	    "m.created_at")
+#define SINCE ROWS_UTC("m.created_at")
+#define COLS "m.user_id, u.email, u.display_name, u.is_active, m.role, " SINCE
 #define STATE STORE_STATE("m.user_id, m.role")
 
 const struct rows_col manage_store_user_cols[] = { { "id", ROW_TEXT },

@@ -23,13 +23,15 @@
 #define DAY (24 * HOUR)
 #define USUAL_SPAN (30 * DAY)
 #define LONGEST_SPAN (400 * DAY)
-/* Longer spans read hourly sums, but for the hours that are still summed. */
+/* Longer spans read hourly and daily sums, but for the last ones, which are
+ * still summed. */
 #define FINE_SPAN (7 * DAY)
-#define STILL_SUMMED (3 * HOUR)
+#define HOURS_SUMMED (3 * HOUR)
+#define DAYS_SUMMED (3 * DAY)
 #define ROWS_MOST 10000
 
 struct asked {
-	int64_t from, hours_from, hours_to, to;
+	int64_t from, hours_from, days_from, days_to, hours_to, to;
 	bool by_agent, by_model;
 	const char *unit; /* "hour", "day" or NULL */
 	const char *agent, *model;
@@ -71,11 +73,37 @@ read_group(struct manage *m, struct asked *a, struct err *e)
 	}
 }
 
+/* The whole ${unit}s between ${from} and ${to} of those that are summed. */
+static void
+whole(int64_t from, int64_t to, int64_t unit, int64_t summed, int64_t *first,
+    int64_t *last)
+{
+	*first = from + (unit - from % unit) % unit;
+	*last = to < summed ? to : summed;
+	*last -= *last % unit;
+	if (*last < *first)
+		*first = *last = from;
+}
+
+static void
+whole_units(struct asked *a, int64_t now)
+{
+	a->hours_from = a->hours_to = a->days_from = a->days_to = a->from;
+	if (a->to - a->from <= FINE_SPAN)
+		return;
+	whole(a->from, a->to, HOUR, now - HOURS_SUMMED, &a->hours_from,
+	    &a->hours_to);
+	a->days_from = a->days_to = a->hours_from;
+	if (a->unit == NULL || strcmp(a->unit, "day") == 0)
+		whole(a->hours_from, a->hours_to, DAY, now - DAYS_SUMMED,
+		    &a->days_from, &a->days_to);
+}
+
 /* From when to when, in whole steps. */
 static int
 read_span(struct manage *m, struct asked *a, struct err *e)
 {
-	int64_t now = clock_wall_us(), summed;
+	int64_t now = clock_wall_us();
 
 	if (manage_time(m, "to", now, &a->to, e) != 0 ||
 	    manage_time(m, "from", a->to - USUAL_SPAN, &a->from, e) != 0)
@@ -89,15 +117,7 @@ read_span(struct manage *m, struct asked *a, struct err *e)
 	if (a->to - a->from > LONGEST_SPAN + DAY)
 		return err_set(e, ERR_INVALID,
 		    "from and to may be at most 400 days apart");
-	a->hours_from = a->hours_to = a->from;
-	if (a->to - a->from <= FINE_SPAN)
-		return 0;
-	summed = now - STILL_SUMMED;
-	a->hours_to = a->to < summed ? a->to : summed;
-	a->hours_to -= a->hours_to % HOUR;
-	a->hours_from += (HOUR - a->hours_from % HOUR) % HOUR;
-	if (a->hours_to < a->hours_from)
-		a->hours_to = a->hours_from;
+	whole_units(a, now);
 	return 0;
 }
 
@@ -122,15 +142,17 @@ number(struct manage *m, int64_t v)
 }
 
 static struct db_call
-usage_call(struct manage *m, const struct asked *a, bool totals)
+sums_call(struct manage *m, const struct db_stmt *stmt, const struct asked *a,
+    bool totals)
 {
-	return (struct db_call){ .stmt = &manage_store_usage,
+	return (struct db_call){ .stmt = stmt,
 		.param = { m->account, number(m, a->from),
-		    number(m, a->hours_from), number(m, a->hours_to),
+		    number(m, a->hours_from), number(m, a->days_from),
+		    number(m, a->days_to), number(m, a->hours_to),
 		    number(m, a->to), !totals && a->by_agent ? "t" : "f",
 		    !totals && a->by_model ? "t" : "f", totals ? NULL : a->unit,
 		    a->agent, a->model },
-		.nparams = 10 };
+		.nparams = 12 };
 }
 
 /* Take out what was not asked for, and say what it means. */
@@ -208,7 +230,8 @@ nothing(void (*finish)(json_t *))
 }
 
 static int
-report(struct manage *m, void (*finish)(json_t *), struct err *e)
+report(struct manage *m, const struct db_stmt *stmt, void (*finish)(json_t *),
+    struct err *e)
 {
 	struct asked a = { 0 };
 	char from[CLOCK_RFC3339_SIZE], to[CLOCK_RFC3339_SIZE];
@@ -217,8 +240,8 @@ report(struct manage *m, void (*finish)(json_t *), struct err *e)
 	if (read_group(m, &a, e) != 0 || read_span(m, &a, e) != 0 ||
 	    read_filters(m, &a, e) != 0)
 		return -1;
-	struct db_call calls[2] = { usage_call(m, &a, true),
-		usage_call(m, &a, false) };
+	struct db_call calls[2] = { sums_call(m, stmt, &a, true),
+		sums_call(m, stmt, &a, false) };
 	bool grouped = a.by_agent || a.by_model || a.unit != NULL;
 
 	if (db_run(m->app->db, DB_READ_STALE_OK, &m->who->account->id, calls,
@@ -245,13 +268,13 @@ report(struct manage *m, void (*finish)(json_t *), struct err *e)
 static int
 usage(struct manage *m, struct err *e)
 {
-	return report(m, usage_entry, e);
+	return report(m, &manage_store_usage, usage_entry, e);
 }
 MANAGE_HANDLER(api_usage, usage)
 
 static int
 metrics(struct manage *m, struct err *e)
 {
-	return report(m, metrics_entry, e);
+	return report(m, &manage_store_metrics, metrics_entry, e);
 }
 MANAGE_HANDLER(api_account_metrics, metrics)
