@@ -14,6 +14,10 @@
 
 static const char mark[] = "sb-audit"; /* without its NUL */
 
+const char *const chain_text_names[CHAIN_TEXTS] = { "action", "actor_kind",
+	"actor_id", "actor_name", "address", "request_id", "object_kind",
+	"object_id", "before", "after" };
+
 int
 chain_fault(struct chain_fault *f, int64_t seq, const char *fmt, ...)
 {

@@ -14,6 +14,7 @@
 /* action, actor kind, id, name, address, request id, object kind, id, before,
  * after. */
 #define CHAIN_TEXTS 10
+extern const char *const chain_text_names[CHAIN_TEXTS];
 
 struct chain_entry {
 	int64_t seq, at_us;

@@ -52,3 +52,30 @@ const struct db_stmt audit_store_walk = { "audit_walk",
 const struct db_stmt audit_store_head = { "audit_head",
 	"SELECT seq, encode(hash, 'hex') FROM audit_heads "
 	"WHERE account_id = $1::uuid" };
+
+/* One at a time: two processes may find none. */
+const struct db_stmt audit_store_key_add = { "audit_key_add",
+	"INSERT INTO audit_keys (id, public_key, sealed) "
+	"SELECT $1::uuid, decode($2, 'hex'), decode($3, 'hex') "
+	"WHERE NOT EXISTS (SELECT FROM audit_keys)" };
+
+const struct db_stmt audit_store_key_newest = { "audit_key_newest",
+	"SELECT id, encode(public_key, 'hex'), encode(sealed, 'hex') "
+	"FROM audit_keys ORDER BY id DESC LIMIT 1" };
+
+const struct db_stmt audit_store_keys = { "audit_keys",
+	"SELECT id, encode(public_key, 'hex') FROM audit_keys ORDER BY id" };
+
+const struct db_stmt audit_store_checkpoint_add = { "audit_checkpoint_add",
+	"INSERT INTO audit_checkpoints (account_id, seq, at, hash, key_id, "
+	"signature) VALUES ($1::uuid, $2::bigint, " FROM_US(
+	    "$3") ", "
+		  "decode($4, 'hex'), $5::uuid, decode($6, 'hex')) "
+		  "ON CONFLICT DO NOTHING" };
+
+const struct db_stmt audit_store_checkpoints = { "audit_checkpoints",
+	"SELECT seq, " US(
+	    "at") ", encode(hash, 'hex'), key_id, "
+		  "encode(signature, 'hex') FROM audit_checkpoints "
+		  "WHERE account_id = $1::uuid AND seq BETWEEN $2::bigint AND "
+		  "$3::bigint ORDER BY seq" };

@@ -37,5 +37,12 @@ extern const struct db_stmt audit_store_page;
 extern const struct db_stmt audit_store_walk;
 /* The end of a chain: its account; seq, hash in hex. */
 extern const struct db_stmt audit_store_head;
+/* Signing keys: id, public and sealed private key in hex: add, unless there is
+ * one; the newest; all of them without the private part. */
+extern const struct db_stmt audit_store_key_add, audit_store_key_newest,
+    audit_store_keys;
+/* account, seq, at, hash, key, signature: add; account, from seq, to seq: seq,
+ * at, hash, key, signature. */
+extern const struct db_stmt audit_store_checkpoint_add, audit_store_checkpoints;
 
 #endif

@@ -5,36 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/hex.h"
 #include "audit/store.h"
 #include "util/clock.h"
 #include "util/mem.h"
-#include "util/str.h"
 
 #include "util/banned.h"
 
 #define PAGE 500
 #define PATIENCE (60 * CLOCK_S)
 #define NUMBER 24
-
-/* 32 bytes from hex. */
-static int
-hash_of(
-    const struct db_result *r, int row, int col, unsigned char out[CHAIN_HASH])
-{
-	const char *hex = db_text(r, row, col);
-
-	if (db_len(r, row, col) != (size_t)2 * CHAIN_HASH)
-		return -1;
-	for (int i = 0; i < CHAIN_HASH; i++) {
-		int high = str_hex_digit(hex[2 * i]),
-		    low = str_hex_digit(hex[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return -1;
-		out[i] = (unsigned char)(high << 4 | low);
-	}
-	return 0;
-}
 
 static int
 entry_of(const struct db_result *r, int row, struct chain_entry *out)
@@ -46,8 +26,9 @@ entry_of(const struct db_result *r, int row, struct chain_entry *out)
 		                   ? NULL
 		                   : db_text(r, row, COL_ACTION + i);
 	if (db_uuid(r, row, COL_ID, &out->id) != 0 ||
-	    hash_of(r, row, COL_PREVIOUS, out->previous) != 0 ||
-	    hash_of(r, row, COL_HASH, out->hash) != 0)
+	    hex_bytes(db_text(r, row, COL_PREVIOUS), out->previous,
+		CHAIN_HASH) != 0 ||
+	    hex_bytes(db_text(r, row, COL_HASH), out->hash, CHAIN_HASH) != 0)
 		return -1;
 	return 0;
 }
@@ -128,7 +109,8 @@ audit_head(struct db_pool *db, const struct uuid *account, int64_t *seq,
 	    db, DB_READ, account, &call, 1, clock_mono() + PATIENCE, ctx, e);
 	if (rc == 0 && db_rows(call.result) > 0) {
 		*seq = db_int(call.result, 0, 0);
-		if (hash_of(call.result, 0, 1, hash) != 0)
+		if (hex_bytes(db_text(call.result, 0, 1), hash, CHAIN_HASH) !=
+		    0)
 			rc = err_set(
 			    e, ERR_INTERNAL, "an audit head has an odd form");
 	}

@@ -175,6 +175,25 @@ static const struct opt audit_list_opts[] = {
 	{ 0 },
 };
 
+static const struct opt audit_export_opts[] = {
+	{ "platform", NULL, "the platform's own record instead of an account's",
+	    0 },
+	{ "from", "WHEN", "from when: 24h, 7d, 2026-01-31; default: the start",
+	    0 },
+	{ "to", "WHEN", "until when; default: now", 0 },
+	{ "output", "FILE", "a new file; default: standard output", 0 },
+	{ 0 },
+};
+
+static const struct opt audit_verify_opts[] = {
+	{ "platform", NULL, "the platform's own record in the database", 0 },
+	{ "key", "HEX",
+	    "an export: the public key that must have signed it, as an "
+	    "earlier verification named it",
+	    0 },
+	{ 0 },
+};
+
 static const struct opt demo_load_opts[] = {
 	{ "dir", "DIR", "folder of the demo files; default: the installed one",
 	    0 },
@@ -351,6 +370,20 @@ const struct verb verbs[] = {
 	    "who made it, from where, and what was before and after; secrets "
 	    "are masked.",
 	    audit_list_opts, false, verb_audit_list },
+	{ "audit export", "[SLUG]", 0, 1,
+	    "write a record as JSON lines that prove themselves",
+	    "Entries in order, each with the hash of the one before, signed "
+	    "checkpoints, and a signed seal that says from where to where the "
+	    "export reaches.",
+	    audit_export_opts, false, verb_audit_export },
+	{ "audit verify", "[FILE|SLUG]", 0, 1,
+	    "see whether a record stands as it was written",
+	    "FILE is an export (-: standard input); nothing but the file is "
+	    "needed. A name with a slash or a dot is a file, else an account's "
+	    "record in the database is verified. What was changed, removed, "
+	    "inserted or put elsewhere is named by the first entry that is "
+	    "wrong; the exit status is 1.",
+	    audit_verify_opts, false, verb_audit_verify },
 	{ "secrets status", "", 0, 0,
 	    "list the master keys and how many data keys each has sealed",
 	    "Secrets of accounts are sealed by a data key of the account, data "

@@ -65,6 +65,8 @@ int verb_usage(struct cli *, struct err *);
 int verb_price_list(struct cli *, struct err *);
 int verb_price_set(struct cli *, struct err *);
 int verb_audit_list(struct cli *, struct err *);
+int verb_audit_export(struct cli *, struct err *);
+int verb_audit_verify(struct cli *, struct err *);
 int verb_secrets_status(struct cli *, struct err *);
 int verb_secrets_rotate(struct cli *, struct err *);
 int verb_secrets_retire(struct cli *, struct err *);
