@@ -189,7 +189,8 @@ init_report(struct init *in, int version, const char *password)
 	}
 	return out_done(in->c, o,
 	    "The database %s is ready%s; the configuration is %s.\n%s"
-	    "Keep a copy of %s: without it every visitor's session ends.\n"
+	    "Keep a copy of %s, apart from the database's: without it nothing "
+	    "that is sealed there opens again.\n"
 	    "Next: %s, then switchboard -c %s doctor",
 	    in->dbname, version == 0 ? " and empty" : "", in->conf, who,
 	    in->master_key,

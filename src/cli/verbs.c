@@ -252,7 +252,7 @@ const struct verb verbs[] = {
 	    "readable by the server's user only, and copies the agent "
 	    "templates. It refuses where files, database or roles are there "
 	    "already; --keep mends an interrupted start, or restores. Back "
-	    "master.key up: the session keys of visitors derive from it.",
+	    "master.key up: secrets in the database are sealed with it.",
 	    init_opts, false, verb_init },
 	{ "migrate", "", 0, 0, "bring the database's schema up to date",
 	    "Runs the numbered SQL files that are missing, in order, each in "

@@ -104,11 +104,18 @@ class SecretTest(unittest.TestCase):
             with open(f"/proc/{pid}/limits") as f:
                 core = next(x for x in f if x.startswith("Max core file"))
             self.assertEqual(core.split()[4], "0")
+            # Not dumpable: what the kernel shows of it is root's alone.
+            with open(f"/proc/{pid}/status") as f:
+                user = next(x for x in f if x.startswith("Uid:")).split()[1]
+            if user != "0":
+                self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0)
 
     def test_the_database(self):
         """Keys are stored as hashes only."""
         rows = self.rig.sql(
-            "select row_to_json(t)::text from api_keys t union all select "
+            "select row_to_json(t)::text from audit_log t union all select "
+            "row_to_json(t)::text from data_keys t union all select "
+            "row_to_json(t)::text from api_keys t union all select "
             "row_to_json(t)::text from turns t union all select "
             "row_to_json(t)::text from widget_keys t")
         self.assert_nowhere({"tables": "\n".join(
