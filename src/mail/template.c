@@ -31,7 +31,7 @@ add_value(struct buf *b, const char *s)
 static int
 value_named(const struct mail_value *values, const char *s, size_t n)
 {
-	for (int i = 0; values[i].name != NULL && i < VALUES_MAX; i++)
+	for (int i = 0; i < VALUES_MAX && values[i].name != NULL; i++)
 		if (strlen(values[i].name) == n &&
 		    memcmp(values[i].name, s, n) == 0)
 			return i;
