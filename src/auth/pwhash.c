@@ -31,12 +31,13 @@ static struct places {
 	pthread_mutex_t lock[]; /* to compute, then to wait */
 } * map;
 
+/* One a core; of two cores one is left for the others. */
 static unsigned
-cores(void)
+usual(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return n > 0 ? (unsigned)n : 1;
+	return n > 2 ? (unsigned)n : 1;
 }
 
 void
@@ -46,7 +47,7 @@ pwhash_map(unsigned at_once, unsigned waiting, int wait_ms)
 	unsigned n;
 
 	if (at_once == 0)
-		at_once = cores();
+		at_once = usual();
 	if (at_once > PWHASH_AT_ONCE_MAX)
 		at_once = PWHASH_AT_ONCE_MAX;
 	if (waiting > PWHASH_WAITING_MAX)

@@ -18,9 +18,10 @@
 #define PWHASH_WAITING_MAX 4096
 
 /*
- * In the master, before the fork.  ${at_once} 0: one a core.  ${wait_ms}: how
- * long a computation is waited for.  Without a map (a command of the operator)
- * nobody is counted and nobody waits.
+ * In the master, before the fork.  ${at_once} 0: one a core, and one in all
+ * where there are no more than two.  ${wait_ms}: how long a computation is
+ * waited for.  Without a map (a command of the operator) nobody is counted and
+ * nobody waits.
  */
 void pwhash_map(unsigned at_once, unsigned waiting, int wait_ms);
 

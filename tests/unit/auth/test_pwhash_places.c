@@ -190,6 +190,35 @@ never_more_than_there_are(void **state)
 }
 
 static void *
+ask_many(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 20; i++)
+		(void)ask();
+	return NULL;
+}
+
+/* What nobody set: one a core, of two cores one. */
+static void
+usual_number(void **state)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int most = cores > 2 ? (int)cores : 1;
+	pthread_t t[64];
+	int n = most + 8 < 64 ? most + 8 : 64;
+
+	(void)state;
+	pwhash_map(0, 64, 10000);
+	atomic_store(&seen->hold_us, 2000);
+	for (int i = 0; i < n; i++)
+		pthread_create(&t[i], NULL, ask_many, NULL);
+	for (int i = 0; i < n; i++)
+		pthread_join(t[i], NULL);
+	assert_in_range(atomic_load(&seen->most), 1, most);
+	assert_int_equal(atomic_load(&seen->done), n * 20);
+}
+
+static void *
 ask_once(void *arg)
 {
 	*(int *)arg = ask();
@@ -287,6 +316,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(never_more_than_there_are, fresh),
+		cmocka_unit_test_setup(usual_number, fresh),
 		cmocka_unit_test_setup(surplus_is_told_at_once, fresh),
 		cmocka_unit_test_setup(waiting_ends, fresh),
 		cmocka_unit_test_setup(the_dead_give_back, fresh),
