@@ -289,6 +289,14 @@ add_success(json_t *responses, const struct route *r)
 	}
 }
 
+/* Is it about a person who signs in? */
+static bool
+is_identity(const struct route *r)
+{
+	return r->perm == PERM_SELF ||
+	       strncmp(r->pattern, "/api/v1/auth/", 13) == 0;
+}
+
 static json_t *
 responses_of(const struct route *r)
 {
@@ -317,6 +325,14 @@ responses_of(const struct route *r)
 		add_problem(all, 409,
 		    "The first request with this "
 		    "Idempotency-Key still runs.");
+	if (is_identity(r)) {
+		add_problem(all, 400, "Malformed.");
+		add_problem(all, 401, "What was shown does not sign in.");
+		add_problem(all, 404, "Not there, or not good any more.");
+		add_problem(all, 409, "Somebody else was faster.");
+		add_problem(all, 422, "A value breaks a rule.");
+		add_problem(all, 429, "Too many sign in at once.");
+	}
 	if (has_param(r, "If-Match"))
 		add_problem(all, 412, "It has changed since it was read.");
 	if (r->perm == PERM_CHAT) {
@@ -347,6 +363,8 @@ tag_of(const struct route *r)
 {
 	if ((r->faces & FACE_CHAT) != 0)
 		return "chat";
+	if (is_identity(r))
+		return "identity";
 	if (openapi_is_managed(r))
 		return "management";
 	return (r->faces & FACE_HEALTH) != 0 ? "operations" : "documentation";
@@ -415,16 +433,16 @@ components(void)
 char *
 app_openapi(const void *ctx, const char *version)
 {
-	json_t *doc = json_pack(
-	    "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:s},{s:s},{s:s},{s:s}],"
-	    " s:o, s:o}",
+	json_t *doc = json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], "
+	                        "s:[{s:s},{s:s},{s:s},{s:s},{s:s}],"
+				" s:o, s:o}",
 	    "openapi", "3.1.0", "info", "title", "Switchboard", "version",
 	    version, "description",
 	    "Chat with an account's agents, and manage them. Errors are RFC "
 	    "9457 problem objects; every answer carries X-Request-Id.",
 	    "servers", "url", "/", "tags", "name", "chat", "name", "management",
-	    "name", "documentation", "name", "operations", "paths", paths(),
-	    "components", components());
+	    "name", "identity", "name", "documentation", "name", "operations",
+	    "paths", paths(), "components", components());
 	char *text = doc != NULL ? json_dumps(doc, JSON_INDENT(1)) : NULL;
 	char *ret = mem_strdup(ctx, text);
 

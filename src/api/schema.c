@@ -72,7 +72,7 @@ const struct schema schemas[] = {
   "required": ["email", "role"],
   "additionalProperties": false,
   "properties": {
-    "email": {"type": "string", "minLength": 3, "maxLength": 254},
+    "email": {"type": "string", "minLength": 3, "maxLength": 254, "examples": ["ann@example.com"]},
     "display_name": {"type": ["string", "null"], "minLength": 1, "maxLength": 200, "description": "Absent: what stands before the @."},
     "role": {"enum": ["viewer", "support", "analyst", "agent_manager", "account_admin", "account_owner"]}
   }
