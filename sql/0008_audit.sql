@@ -76,5 +76,6 @@ SELECT control.protect('data.audit_log');
 SELECT control.protect('data.audit_heads');
 SELECT control.protect('data.audit_checkpoints');
 GRANT SELECT ON data.audit_log, data.audit_heads TO sb_admin;
-GRANT SELECT, INSERT ON data.audit_checkpoints, control.audit_keys TO sb_admin;
+GRANT SELECT ON data.audit_heads TO sb_job;
+GRANT SELECT, INSERT ON data.audit_checkpoints, control.audit_keys TO sb_admin, sb_job;
 GRANT EXECUTE ON FUNCTION data.audit_field(text), data.audit_hash(data.audit_log) TO sb_gate;

@@ -14,4 +14,4 @@ CREATE TABLE control.data_keys (
 CREATE INDEX data_keys_master_idx ON control.data_keys (master_id);
 SELECT control.protect('control.data_keys');
 GRANT SELECT ON control.data_keys TO sb_chat, sb_admin, sb_job;
-GRANT INSERT ON control.data_keys TO sb_admin;
+GRANT INSERT ON control.data_keys TO sb_admin, sb_job;

@@ -1,6 +1,7 @@
 -- Appending to the audit log.
 -- needs: SELECT, INSERT ON data.audit_log
 -- needs: SELECT, INSERT, UPDATE ON data.audit_heads
+-- needs: SELECT ON data.audit_checkpoints
 
 -- Append an entry to the chain of ${p_account}, which must be that of the
 -- transaction, or (null) of the platform; its place.  To be called last in the
@@ -68,3 +69,16 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION gate.found(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.found(bigint, text) TO sb_admin, sb_job;
+
+-- Chains that have grown since their last checkpoint, for the job that signs.
+CREATE OR REPLACE FUNCTION gate.audit_due(p_limit integer)
+RETURNS TABLE (account_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT h.account_id FROM audit_heads h
+	WHERE h.seq > 0 AND NOT EXISTS (SELECT FROM audit_checkpoints c
+		WHERE c.account_id = h.account_id AND c.seq = h.seq)
+	LIMIT least(p_limit, 1000)
+$$;
+REVOKE ALL ON FUNCTION gate.audit_due(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.audit_due(integer) TO sb_job;

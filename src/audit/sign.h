@@ -39,9 +39,13 @@ struct audit_seal {
 int audit_key_get(
     struct db_pool *, struct vault *, struct audit_key *, struct err *e);
 /* Store a checkpoint where the chain of ${account} ends now, if there is none
- * yet.  The role is sb_admin. */
+ * yet.  The role is sb_admin or sb_job. */
 int audit_checkpoint_make(struct db_pool *, struct vault *,
     const struct uuid *account, struct err *e);
+/* The same for the chains of all accounts that have grown since their last
+ * checkpoint, a hundred at the most.  *${n}: how many.  The role is sb_job. */
+int audit_checkpoints_due(
+    struct db_pool *, struct vault *, int64_t *n, struct err *e);
 /* Sign: all but key and signature is set. */
 int audit_seal_make(struct db_pool *, struct vault *,
     const struct uuid *account, struct audit_seal *, struct err *e);

@@ -79,3 +79,6 @@ const struct db_stmt audit_store_checkpoints = { "audit_checkpoints",
 		  "encode(signature, 'hex') FROM audit_checkpoints "
 		  "WHERE account_id = $1::uuid AND seq BETWEEN $2::bigint AND "
 		  "$3::bigint ORDER BY seq" };
+
+const struct db_stmt audit_store_due = { "audit_due",
+	"SELECT account_id FROM gate.audit_due($1::integer)" };

@@ -37,6 +37,9 @@ extern const struct db_stmt audit_store_page;
 extern const struct db_stmt audit_store_walk;
 /* The end of a chain: its account; seq, hash in hex. */
 extern const struct db_stmt audit_store_head;
+/* How many at most: accounts whose chain has grown since its last
+ * checkpoint. */
+extern const struct db_stmt audit_store_due;
 /* Signing keys: id, public and sealed private key in hex: add, unless there is
  * one; the newest; all of them without the private part. */
 extern const struct db_stmt audit_store_key_add, audit_store_key_newest,

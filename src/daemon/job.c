@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/sign.h"
 #include "chat/event_log.h"
 #include "conf/conf.h"
 #include "daemon/lost.h"
@@ -22,6 +23,7 @@
 #include "db/db.h"
 #include "db/journal.h"
 #include "mail/sender.h"
+#include "secret/secret.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
 #include "util/id.h"
@@ -36,6 +38,10 @@
 /* A job that takes long rests for this many times as long. */
 #define REST_FACTOR 20
 #define RETRY (5 * CLOCK_S)
+/* So many checkpoints of the audit log at a time. */
+#define SIGN_MOST 100
+#define SIGN_EVERY (600 * CLOCK_S)
+#define SIGN_RETRY (60 * CLOCK_S)
 #define SWEEP_EVERY (30 * CLOCK_S)
 /* How long the journals of a database that is back may take. */
 #define JOURNAL_WAIT (30 * CLOCK_S)
@@ -66,6 +72,8 @@ struct jobs {
 	int64_t journals_since; /* 0: none wait */
 	int64_t due[JOB_COUNT];
 	struct retain retain;
+	struct vault *vault;
+	int64_t sign_at;
 	/* Who was told to the database, and when; by slot. */
 	struct uuid seen[PROCS_MAX];
 	int64_t seen_at[PROCS_MAX];
@@ -227,6 +235,27 @@ jobs_retain(struct jobs *j)
 	return -1;
 }
 
+/* What was recorded since is signed, so that nobody can make it anew. */
+static int
+jobs_sign(struct jobs *j)
+{
+	struct err e = { 0 };
+	int64_t n = 0;
+
+	if (clock_mono() < j->sign_at)
+		return 0;
+	if (audit_checkpoints_due(j->db, j->vault, &n, &e) != 0) {
+		j->sign_at = clock_mono() + SIGN_RETRY;
+		jobs_note(j, "audit_checkpoints", &e);
+		return -1;
+	}
+	j->sign_at = clock_mono() + (n < SIGN_MOST ? SIGN_EVERY : 0);
+	if (n > 0)
+		log_event(LOG_DEBUG, "job_done", "job", "audit_checkpoints",
+		    "rows", log_int(n), NULL);
+	return 0;
+}
+
 static void *
 jobs_main(void *arg)
 {
@@ -236,7 +265,8 @@ jobs_main(void *arg)
 
 	while (!atomic_load(&j->stop)) {
 		if (jobs_gone(j) == 0 && jobs_seen(j) == 0 &&
-		    jobs_timers(j) == 0 && jobs_retain(j) == 0)
+		    jobs_timers(j) == 0 && jobs_retain(j) == 0 &&
+		    jobs_sign(j) == 0)
 			jobs_note(j, NULL, NULL);
 		jobs_sweep(j);
 		at = clock_mono() + TICK_MS * CLOCK_MS;
@@ -276,6 +306,7 @@ jobs_start(struct jobs *j)
 	snprintf(
 	    j->journal_dir, sizeof(j->journal_dir), "%s/journal", c->state_dir);
 	j->db = db_pool_new(&o);
+	j->vault = vault_new(j->db, c->master_key_file);
 	/* One of them on a host is enough for the timers. */
 	if (j->process->index != 1)
 		return 0;
@@ -351,6 +382,7 @@ job_run(struct process *p)
 	log_event(LOG_INFO, "worker_ready", "generation",
 	    log_int(p->generation), NULL);
 	jobs_end(j, p, jobs_serve(p));
+	vault_free(j->vault);
 	db_pool_free(j->db);
 	mem_free(j);
 	log_event(LOG_INFO, "worker_ended", NULL);

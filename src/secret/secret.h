@@ -33,8 +33,8 @@ struct secret_place {
 };
 
 /*
- * Opens nothing yet.  The pool's role is sb_admin, or, where nothing is sealed,
- * sb_chat or sb_job.  Any thread may use a vault.
+ * Opens nothing yet.  The pool's role is sb_admin or sb_job, or, where nothing
+ * is sealed, sb_chat.  Any thread may use a vault.
  */
 struct vault *vault_new(struct db_pool *, const char *master_key_file);
 void vault_free(struct vault *);
