@@ -15,6 +15,7 @@ struct accounts;
 struct keys;
 struct templates;
 struct tokens;
+struct vault;
 
 struct app {
 	int face; /* which rows this pool serves */
@@ -22,6 +23,7 @@ struct app {
 	struct accounts *accounts;
 	struct keys *keys;
 	struct tokens *tokens;
+	struct vault *vault;         /* of secrets at rest; admin workers */
 	int64_t access_s, refresh_s; /* lives of tokens, seconds */
 	struct mail_conf mail;
 	const char *mail_templates;     /* directory */

@@ -65,9 +65,9 @@ api_auth_login(struct app *app, struct http_req *req, struct http_resp *resp,
 	(void)who;
 	address_client(req->client_address, client);
 	if (json_body(app, req, "login", &body, &errors, &e) < 0 ||
-	    sign_in_password(app->db, json_body_text(body, "email"),
-		json_body_text(body, "password"), &from, app->refresh_s,
-		deadline_of(req), &in, &e) < 0)
+	    sign_in_password(app->db, app->vault, json_body_text(body, "email"),
+		json_body_text(body, "password"), json_body_text(body, "totp"),
+		&from, app->refresh_s, deadline_of(req), &in, &e) < 0)
 		problem_send(req, resp, &e, errors);
 	else
 		send_tokens(app, req, resp, &in);
@@ -129,16 +129,6 @@ refuse:
 	problem_send(req, resp, &e, errors);
 }
 
-/* Routes about oneself are for people; a key has no self. */
-static int
-a_person(const struct caller *who, struct err *e)
-{
-	if (who->key->kind == KEY_USER)
-		return 0;
-	return err_set(e, ERR_DENIED,
-	    "this is about a person: sign in, and show the access token");
-}
-
 void
 api_me(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
@@ -146,7 +136,7 @@ api_me(struct app *app, struct http_req *req, struct http_resp *resp,
 	json_auto_t *me = NULL;
 	struct err e = { 0 };
 
-	if (a_person(who, &e) < 0 ||
+	if (guard_person(who, &e) < 0 ||
 	    person_show(app->db, &who->key->id, deadline_of(req), &me, &e) < 0)
 		problem_send(req, resp, &e, NULL);
 	else
@@ -167,7 +157,7 @@ api_me_sign_ins(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (e.code == ERR_NONE && text != NULL &&
 	    id_parse(text, strlen(text), &after) < 0)
 		err_set(&e, ERR_INVALID, "after is not a sign-in's id");
-	if (e.code != ERR_NONE || a_person(who, &e) < 0 ||
+	if (e.code != ERR_NONE || guard_person(who, &e) < 0 ||
 	    http_query_limit(req, &limit, &e) < 0 ||
 	    person_sign_ins(app->db, &who->key->id, &who->sign_in,
 		text != NULL ? &after : NULL, limit, deadline_of(req), &page,
@@ -184,7 +174,7 @@ end_sign_ins(struct app *app, struct http_req *req, struct http_resp *resp,
 	struct err e = { 0 };
 	int64_t n;
 
-	if (a_person(who, &e) < 0 ||
+	if (guard_person(who, &e) < 0 ||
 	    sign_in_end(app->db, &who->key->id, id, "ended by the person",
 		deadline_of(req), &n, &e) < 0)
 		problem_send(req, resp, &e, NULL);
@@ -229,7 +219,7 @@ api_me_password(struct app *app, struct http_req *req, struct http_resp *resp,
 		.request_id = req->request_id };
 	struct err e = { 0 };
 
-	if (a_person(who, &e) < 0 ||
+	if (guard_person(who, &e) < 0 ||
 	    json_body(app, req, "password_change", &body, &errors, &e) < 0)
 		goto refuse;
 	if (sign_in_change_password(app->db, &who->key->id,

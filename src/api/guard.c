@@ -160,3 +160,12 @@ guard_done(struct caller *c)
 		key_unref(c->key);
 	memset(c, 0, sizeof(*c));
 }
+
+int
+guard_person(const struct caller *who, struct err *e)
+{
+	if (who->key->kind == KEY_USER)
+		return 0;
+	return err_set(e, ERR_DENIED,
+	    "this is about a person: sign in, and show the access token");
+}

@@ -31,6 +31,9 @@ int guard_check(struct app *, struct http_req *, const struct route *,
     struct caller *out, struct err *e);
 void guard_done(struct caller *);
 
+/* Routes about oneself are for people: ERR_DENIED for a key, which has no
+ * self. */
+int guard_person(const struct caller *, struct err *e);
 /* The token of "Authorization: Bearer ...", or NULL. */
 const char *guard_bearer(const struct http_req *);
 

@@ -39,6 +39,9 @@ API_HANDLER(api_me_sign_ins);
 API_HANDLER(api_me_sign_ins_end);
 API_HANDLER(api_me_sign_in_end);
 API_HANDLER(api_me_password);
+API_HANDLER(api_me_factor_begin); /* factors.c */
+API_HANDLER(api_me_factor_confirm);
+API_HANDLER(api_me_factor_end);
 API_HANDLER(api_audit); /* audit.c: GET /api/v1/accounts/{slug}/audit */
 
 API_HANDLER(api_healthz); /* ops.c */

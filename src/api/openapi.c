@@ -434,7 +434,7 @@ char *
 app_openapi(const void *ctx, const char *version)
 {
 	json_t *doc = json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], "
-	                        "s:[{s:s},{s:s},{s:s},{s:s},{s:s}],"
+				"s:[{s:s},{s:s},{s:s},{s:s},{s:s}],"
 				" s:o, s:o}",
 	    "openapi", "3.1.0", "info", "title", "Switchboard", "version",
 	    version, "description",

@@ -85,6 +85,40 @@ const struct schema schemas[] = {
     "role": {"type": "string"}
   }
 }) },
+{ "password_proof", J({
+  "type": "object",
+  "examples": [{"password": "Zwoelf Boxkaempfer jagen Igel"}],
+  "required": ["password"],
+  "additionalProperties": false,
+  "properties": {
+    "password": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "The person's own, once more."}
+  }
+}) },
+{ "second_factor_code", J({
+  "type": "object",
+  "examples": [{"code": "123456"}],
+  "required": ["code"],
+  "additionalProperties": false,
+  "properties": {
+    "code": {"type": "string", "minLength": 6, "maxLength": 64}
+  }
+}) },
+{ "second_factor", J({
+  "type": "object",
+  "required": ["secret", "uri", "qr_svg"],
+  "properties": {
+    "secret": {"type": "string", "description": "For an app that cannot see."},
+    "uri": {"type": "string", "description": "otpauth://..."},
+    "qr_svg": {"type": "string", "description": "The same as a QR code."}
+  }
+}) },
+{ "recovery_codes", J({
+  "type": "object",
+  "required": ["recovery_codes"],
+  "properties": {
+    "recovery_codes": {"type": "array", "items": {"type": "string"}}
+  }
+}) },
 { "tokens", J({
   "type": "object",
   "required": ["access_token", "refresh_token", "token_type", "expires_in"],

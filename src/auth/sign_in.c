@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "auth/factor.h"
 #include "auth/password.h"
 #include "auth/pwhash.h"
 #include "auth/store.h"
@@ -119,12 +120,28 @@ look_up(struct db_pool *db, const char *email, const char *password,
 	return 0;
 }
 
-int
-sign_in_password(struct db_pool *db, const char *email, const char *password,
-    const struct sign_in_from *from, int64_t refresh_s, int64_t deadline,
-    struct sign_in *out, struct err *e)
+/* Asks for the second factor of whoever has one: 0, with *good, or -1. */
+static int
+second(struct db_pool *db, struct vault *v, const struct token *t,
+    const char *code, int64_t deadline, bool *good, struct err *e)
 {
-	void *ctx = mem_root("sign in");
+	enum factor_answer answer;
+
+	if (factor_check(db, v, &t->user, code, deadline, &answer, e) != 0)
+		return -1;
+	if (answer == FACTOR_MISSING)
+		return err_set_kind(e, ERR_UNKNOWN, "second-factor", 0,
+		    "show the code of the second factor, too");
+	*good = answer != FACTOR_WRONG;
+	return 0;
+}
+
+/* Who it is, by all that was shown. */
+static int
+prove(struct db_pool *db, struct vault *v, const char *email,
+    const char *password, const char *code, const struct sign_in_from *from,
+    int64_t deadline, const void *ctx, struct token *t, struct err *e)
+{
 	int64_t now = clock_mono();
 	bool good = false;
 	char *prepared;
@@ -134,19 +151,31 @@ sign_in_password(struct db_pool *db, const char *email, const char *password,
 	 * one. */
 	if (throttle_check(email, from->client, now, &wait) != 0 ||
 	    password_prepare(
-		ctx, password, strlen(password), &prepared, NULL) != 0) {
-		mem_free(ctx);
+		ctx, password, strlen(password), &prepared, NULL) != 0)
+		return refuse(e);
+	rc = look_up(db, email, prepared, deadline, ctx, t, &good, e);
+	crypto_wipe(prepared, strlen(prepared));
+	if (rc == 0 && good)
+		rc = second(db, v, t, code, deadline, &good, e);
+	if (rc != 0)
+		return -1;
+	if (!good) {
+		throttle_failed(email, from->client, now);
 		return refuse(e);
 	}
-	rc = look_up(db, email, prepared, deadline, ctx, &out->token, &good, e);
-	crypto_wipe(prepared, strlen(prepared));
-	if (rc == 0 && !good) {
-		throttle_failed(email, from->client, now);
-		rc = refuse(e);
-	} else if (rc == 0 &&
-		   throttle_succeeded(email, from->client, now) != 0) {
-		rc = refuse(e);
-	}
+	return throttle_succeeded(email, from->client, now) == 0 ? 0
+	                                                         : refuse(e);
+}
+
+int
+sign_in_password(struct db_pool *db, struct vault *v, const char *email,
+    const char *password, const char *code, const struct sign_in_from *from,
+    int64_t refresh_s, int64_t deadline, struct sign_in *out, struct err *e)
+{
+	void *ctx = mem_root("sign in");
+	int rc = prove(
+	    db, v, email, password, code, from, deadline, ctx, &out->token, e);
+
 	if (rc == 0)
 		rc = begin(db, from, refresh_s, deadline, ctx, out, e);
 	mem_free(ctx);
@@ -242,6 +271,24 @@ sign_in_end(struct db_pool *db, const struct uuid *user, const struct uuid *id,
 	    deadline, n, e);
 }
 
+/* Is ${password} the one of the row? */
+static int
+right(const struct db_result *r, const char *password, const void *ctx,
+    struct err *e)
+{
+	struct pwhash_answer answer = { 0 };
+	char *was;
+	int rc;
+
+	if (password_prepare(ctx, password, strlen(password), &was, e) != 0)
+		return -1;
+	rc = pwhash_check(db_text(r, 0, 0), was, &answer, e);
+	crypto_wipe(was, strlen(was));
+	if (rc != 0)
+		return -1;
+	return answer.ok ? 0 : err_set(e, ERR_DENIED, "the password is wrong");
+}
+
 /* The new password's hash, when the old one is right and the new one may be. */
 static int
 choose(const struct db_result *r, const char *old, const char *new,
@@ -249,20 +296,48 @@ choose(const struct db_result *r, const char *old, const char *new,
 {
 	struct password_owner owner = { .email = db_text(r, 0, 1),
 		.name = db_text(r, 0, 2) };
-	struct pwhash_answer answer = { 0 };
-	char *was, *chosen;
+	char *chosen;
 	int rc;
 
-	if (password_prepare(ctx, old, strlen(old), &was, e) != 0 ||
-	    pwhash_check(db_text(r, 0, 0), was, &answer, e) != 0)
-		return -1;
-	crypto_wipe(was, strlen(was));
-	if (!answer.ok)
-		return err_set(e, ERR_DENIED, "the old password is wrong");
-	if (password_choose(ctx, new, strlen(new), &owner, &chosen, e) != 0)
+	if (right(r, old, ctx, e) != 0 ||
+	    password_choose(ctx, new, strlen(new), &owner, &chosen, e) != 0)
 		return -1;
 	rc = pwhash_make(ctx, chosen, hash, e);
 	crypto_wipe(chosen, strlen(chosen));
+	return rc;
+}
+
+/* The row of the person's password: ERR_NOT_FOUND when she is no more. */
+static int
+find(struct db_pool *db, const char *user, int64_t deadline, const void *ctx,
+    const struct db_result **ret, struct err *e)
+{
+	struct db_call call = { .stmt = &auth_store_person_password,
+		.param = { user },
+		.nparams = 1 };
+
+	if (db_run(db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e) != 0)
+		return -1;
+	*ret = call.result;
+	return db_rows(call.result) > 0
+	           ? 0
+	           : err_set(e, ERR_NOT_FOUND, "this person is no more");
+}
+
+int
+sign_in_prove(struct db_pool *db, const struct uuid *user, const char *password,
+    int64_t deadline, struct err *e)
+{
+	void *ctx = mem_root("prove");
+	const struct db_result *r;
+	char id[UUID_TEXT];
+	int rc;
+
+	id_format(user, id);
+	rc = find(db, id, deadline, ctx, &r, e);
+	if (rc == 0)
+		rc = right(r, password, ctx, e);
+	mem_free(ctx);
 	return rc;
 }
 
@@ -272,9 +347,7 @@ sign_in_change_password(struct db_pool *db, const struct uuid *user,
     int64_t deadline, struct err *e)
 {
 	char id[UUID_TEXT], *hash;
-	struct db_call find = { .stmt = &auth_store_person_password,
-		.param = { id },
-		.nparams = 1 };
+	const struct db_result *was;
 	struct db_call set[2] = { { .stmt = &auth_store_person_set_password,
 	    .param = { id },
 	    .nparams = 3 } };
@@ -282,14 +355,12 @@ sign_in_change_password(struct db_pool *db, const struct uuid *user,
 	int rc;
 
 	id_format(user, id);
-	rc = db_run(db, DB_CONTROL, NULL, &find, 1, deadline, ctx, e);
-	if (rc == 0 && db_rows(find.result) == 0)
-		rc = err_set(e, ERR_NOT_FOUND, "this person is no more");
+	rc = find(db, id, deadline, ctx, &was, e);
 	if (rc == 0)
-		rc = choose(find.result, old, new, ctx, &hash, e);
+		rc = choose(was, old, new, ctx, &hash, e);
 	if (rc == 0) {
 		/* The old one again: two changes at once, and one wins. */
-		set[0].param[1] = db_text(find.result, 0, 0);
+		set[0].param[1] = db_text(was, 0, 0);
 		set[0].param[2] = hash;
 		record(ctx, "user.password", id, from, &set[1]);
 		rc = db_run(db, DB_WRITE, NULL, set, 2, deadline, ctx, e);

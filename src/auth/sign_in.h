@@ -14,6 +14,7 @@
 #include "util/id.h"
 
 struct db_pool;
+struct vault;
 
 /* What signs in: where from and with what program. */
 struct sign_in_from {
@@ -31,12 +32,14 @@ struct sign_in {
 /*
  * 0 with *out; ERR_UNKNOWN with one text whether the person is unknown,
  * disabled, the password wrong or the attempt throttled, and in about the same
- * time but for the last.  ERR_LIMIT when too many sign in at once.
+ * time but for the last; kind "second-factor" when the password is right and
+ * ${code} (NULL: none) is needed and was not shown.  A wrong code is a wrong
+ * password.  ERR_LIMIT when too many sign in at once.
  * ${refresh_s}: how long the sign-in lasts without being used.  Any thread.
  */
-int sign_in_password(struct db_pool *, const char *email, const char *password,
-    const struct sign_in_from *, int64_t refresh_s, int64_t deadline,
-    struct sign_in *out, struct err *e);
+int sign_in_password(struct db_pool *, struct vault *, const char *email,
+    const char *password, const char *code, const struct sign_in_from *,
+    int64_t refresh_s, int64_t deadline, struct sign_in *out, struct err *e);
 /*
  * The next refresh token and what a new access token says.  ERR_UNKNOWN when
  * ${text} is not good; one that had been used ends its sign-in, and all access
@@ -54,6 +57,9 @@ int sign_in_end(struct db_pool *, const struct uuid *user,
     struct err *e);
 /* A new password, after the old one; ends every sign-in.  ERR_DENIED when the
  * old one is wrong, ERR_INVALID when the new one may be none. */
+/* Is ${password} that of ${user}?  ERR_DENIED: no. */
+int sign_in_prove(struct db_pool *, const struct uuid *user,
+    const char *password, int64_t deadline, struct err *e);
 int sign_in_change_password(struct db_pool *, const struct uuid *user,
     const char *old, const char *new, const struct sign_in_from *,
     int64_t deadline, struct err *e);

@@ -97,3 +97,36 @@ const struct db_stmt auth_store_link_person = { "auth_link_person",
 
 const struct db_stmt auth_store_link_use = { "auth_link_use",
 	"SELECT gate.password_link_use($1::bytea, $2)" };
+
+const struct db_stmt auth_store_factor = { "auth_factor",
+	"SELECT encode(sealed, 'hex'), version, last_step,"
+	" confirmed_at IS NOT NULL FROM second_factors WHERE user_id = $1" };
+
+const struct db_stmt auth_store_factor_begin = { "auth_factor_begin",
+	"INSERT INTO second_factors AS f (user_id, sealed, version)"
+	" VALUES ($1, $2::bytea, $3) ON CONFLICT (user_id) DO UPDATE SET"
+	" sealed = excluded.sealed, version = excluded.version, last_step = 0"
+	" WHERE f.confirmed_at IS NULL AND f.version = excluded.version - 1"
+	" RETURNING 1" };
+
+const struct db_stmt auth_store_factor_confirm = { "auth_factor_confirm",
+	"WITH c AS (UPDATE second_factors SET confirmed_at = now(),"
+	" last_step = $2 WHERE user_id = $1 AND confirmed_at IS NULL"
+	" RETURNING 1) SELECT gate.found(count(*), 'second factor') FROM c" };
+
+const struct db_stmt auth_store_factor_end = { "auth_factor_end",
+	"WITH c AS (DELETE FROM second_factors WHERE user_id = $1 RETURNING 1)"
+	" SELECT gate.found(count(*), 'second factor') FROM c" };
+
+const struct db_stmt auth_store_factor_step = { "auth_factor_step",
+	"SELECT gate.factor_step($1, $2)" };
+
+const struct db_stmt auth_store_recovery_clear = { "auth_recovery_clear",
+	"DELETE FROM recovery_codes WHERE user_id = $1" };
+
+const struct db_stmt auth_store_recovery_add = { "auth_recovery_add",
+	"INSERT INTO recovery_codes (user_id, code_hash)"
+	" VALUES ($1, $2::bytea)" };
+
+const struct db_stmt auth_store_recovery_use = { "auth_recovery_use",
+	"SELECT gate.recovery_use($1, $2::bytea)" };

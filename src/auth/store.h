@@ -22,6 +22,10 @@ extern const struct db_stmt auth_store_person_by_email,
 /* Of links (sql/gate/81_password_links.sql). */
 extern const struct db_stmt auth_store_link_new, auth_store_link_person,
     auth_store_link_use;
+/* Of second factors (sql/gate/82_second_factor.sql). */
+extern const struct db_stmt auth_store_factor, auth_store_factor_begin,
+    auth_store_factor_confirm, auth_store_factor_end, auth_store_factor_step,
+    auth_store_recovery_clear, auth_store_recovery_add, auth_store_recovery_use;
 /* slot, token_version of all who have one above 1 */
 extern const struct db_stmt auth_store_person_versions;
 

@@ -36,6 +36,7 @@
 #include "knowledge/search.h"
 #include "llm/llm.h"
 #include "net/call.h"
+#include "secret/secret.h"
 #include "shm/epoch.h"
 #include "shm/shm.h"
 #include "telemetry/log.h"
@@ -286,6 +287,8 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 	    tokens_new(
 		p->db, process->conf->master_key_file, &p->app.tokens, e) != 0)
 		return -1;
+	if (process->kind == PROC_ADMIN)
+		p->app.vault = vault_new(p->db, process->conf->master_key_file);
 	build_tiers(p);
 	build_app(p);
 	if (process->kind == PROC_CHAT)
@@ -548,6 +551,7 @@ parts_free(struct parts *p, int64_t deadline)
 	if (p->app.keys != NULL)
 		keys_free(p->app.keys);
 	tokens_free(p->app.tokens);
+	vault_free(p->app.vault);
 	if (p->app.accounts != NULL)
 		accounts_free(p->app.accounts);
 	warm_close(p->tiers.warm);
