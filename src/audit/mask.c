@@ -37,7 +37,7 @@ likely(const char *name)
 {
 	static const char *const words[] = { "key", "keys", "hash", "hashes",
 		"token", "tokens", "seed", "salt", "credential", "signature",
-		"pin", "code", "codes" };
+		"pin", "codes" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (last_word(name, words[i]))

@@ -257,6 +257,15 @@ place_ok(const struct secret_place *p)
 	return n > 0 && n <= PURPOSE_MAX;
 }
 
+/* A master key that is not here is nothing that a caller was denied. */
+static int
+our_fault(struct err *e)
+{
+	if (e != NULL && e->code == ERR_DENIED)
+		e->code = ERR_INTERNAL;
+	return -1;
+}
+
 int
 secret_seal(struct vault *v, const struct secret_place *place,
     const void *plain, size_t n, int64_t deadline, const void *ctx,
@@ -270,7 +279,7 @@ secret_seal(struct vault *v, const struct secret_place *place,
 	if (n > SECRET_MAX || !place_ok(place))
 		return err_set(e, ERR_INVALID, "too long for a secret");
 	if (key_of(v, &place->account, &version, true, deadline, key, e) != 0)
-		return -1;
+		return our_fault(e);
 	len = bound(place, version, aad);
 	out = mem_zalloc(ctx, n + SECRET_MORE, "sealed");
 	for (int i = 0; i < VERSION_SIZE; i++)
@@ -314,7 +323,7 @@ secret_open(struct vault *v, const struct secret_place *place,
 			return not_ours(e);
 		if (e != NULL)
 			*e = why;
-		return -1;
+		return our_fault(e);
 	}
 	s = mem_new(NULL, struct secret);
 	s->n = len - SECRET_MORE;

@@ -302,6 +302,21 @@ class InstallTest(unittest.TestCase):
         self.assertIn("Nothing to do", cli("migrate"))
         self.assertIn("acme-healthcare", cli("account", "list"))
         self.assertRegex(cli("doctor"), r"(?m)^ok    row security ")
+        self.assertRegex(cli("doctor"), r"(?m)^ok    secrets ")
+        # What was recorded stands, and goes on; F6.
+        self.assertIn("stand as they were written",
+                      cli("audit", "verify", "acme-healthcare"))
+        cli("account", "set-limit", "acme-healthcare", "max_agents", "9")
+        cli("account", "set-limit", "acme-healthcare", "max_agents", "default")
+        export = os.path.join(rig.path("tmp"), "restored.jsonl")
+        cli("audit", "export", "acme-healthcare", "--output", export)
+        self.assertIn("stand as they were written",
+                      cli("audit", "verify", export))
+        with open(os.path.join(etc, "master.key"), "w",
+                  encoding="ascii") as f:
+            f.write("ab" * 32)
+        self.assertIn("which is not here", cli(
+            "audit", "export", "acme-healthcare"))
         self.assertEqual(os.stat(os.path.join(etc, "pgpass")).st_mode & 0o777,
                          0o600)
         shutil.rmtree(etc)

@@ -43,6 +43,8 @@ static const struct {
 	    "\"url\":\"https://x.example/y\"}}]}" },
 	{ "{\"keys\":[\"a\",\"b\"],\"recovery_codes\":[\"c\"]}",
 	    "{\"keys\":" M ",\"recovery_codes\":" M "}" },
+	{ "{\"language_code\":\"de\",\"keyword\":\"x\",\"hashtag\":\"y\"}",
+	    "{\"language_code\":\"de\",\"keyword\":\"x\",\"hashtag\":\"y\"}" },
 	/* people and numbers stay: the record is about them */
 	{ "{\"email\":\"ann@example.com\",\"phone\":\"+41 44 668 18 00\"}",
 	    "{\"email\":\"ann@example.com\",\"phone\":\"+41 44 668 18 00\"}" },

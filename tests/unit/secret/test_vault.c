@@ -207,6 +207,7 @@ static void
 test_check(void **state)
 {
 	struct vault *v;
+	unsigned char *sealed;
 	struct err e = { 0 };
 	int64_t n = 0;
 
@@ -219,12 +220,15 @@ test_check(void **state)
 				      "WHERE account_id = '00000000-0000-0000-"
 				      "0000-000000000000'"),
 	    1);
+	sealed = seal(vault, &here);
 	put(TWO);
 	v = vault_new(pool, file);
 	assert_int_equal(vault_check(v, false, soon(), &n, &e), -1);
 	assert_int_equal(e.code, ERR_DENIED);
 	assert_non_null(strstr(e.text, "put it back"));
 	assert_null(strstr(e.text, "0102030405"));
+	expect(v, &here, sealed, SEALED, ERR_INTERNAL);
+	mem_free(sealed);
 	vault_free(v);
 	put(ONE);
 	dbfix_sql(
