@@ -30,8 +30,9 @@ addresses(void **state)
 		".a@b", "a.@b", "a..b@c", "a@.b", "a@b.", "a@b..c", "a@-b",
 		"a@b-", "a@b-.c", "a@b_c", "a@[127.0.0.1]", "a@b>",
 		"\xc3\xa4@b.example", "a@\xc3\xa4.example", "a@b\x7f",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaa@b" };
+		/* 65 before the @ */
+		("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		 "aaaa@b") };
 	void *root = mem_root("test");
 
 	(void)state;
