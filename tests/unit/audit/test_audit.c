@@ -77,7 +77,7 @@ chain_length(const struct uuid *account)
 	struct audit_range all = { 0 };
 	struct err e = { 0 };
 	struct chain c;
-	int64_t seq;
+	int64_t seq = -1;
 
 	chain_init(&c, account);
 	if (audit_walk(pool, account, &all, count, &c, &e) != 0 ||
