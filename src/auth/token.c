@@ -131,7 +131,7 @@ token_make(struct tokens *ts, const struct token *t, int64_t seconds,
 	claims = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "iss",
 	    issuer, "aud", AUDIENCE, "sub", user, "sid", sign_in, "slot",
 	    (json_int_t)t->slot, "ver", (json_int_t)t->version, "iat",
-	    (json_int_t)now, "exp", (json_int_t)(now + seconds));
+	    (json_int_t)now, "exp", (json_int_t)now + seconds);
 	*ret = jwt_sign(ctx, TYP, k.kid, k.key, claims);
 	crypto_wipe(k.key, sizeof(k.key));
 	return 0;

@@ -140,7 +140,7 @@ verb_audit_list(struct cli *c, struct err *e)
 	struct audit_filter f = { 0 };
 	json_t *rows, *page;
 	struct uuid account;
-	struct db_pool *db;
+	struct db_pool *db = NULL;
 	int64_t left;
 
 	if (filter_given(c, &f, &left, e) != 0 ||
@@ -189,7 +189,7 @@ verb_audit_export(struct cli *c, struct err *e)
 		   *path = cli_opt(c, "output");
 	struct audit_range range = { 0 };
 	struct uuid account;
-	struct db_pool *db;
+	struct db_pool *db = NULL;
 	FILE *f = stdout;
 	int64_t n = 0;
 	int rc;
@@ -287,7 +287,7 @@ verb_audit_verify(struct cli *c, struct err *e)
 	bool file = c->nwords > 0 && !str_is_slug(c->word[0]);
 	struct audit_verdict v;
 	struct uuid account;
-	struct db_pool *db;
+	struct db_pool *db = NULL;
 
 	if (file && cli_flag(c, "platform"))
 		return cli_misuse(c, e, "wants a FILE, a SLUG, or --platform");

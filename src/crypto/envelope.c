@@ -92,7 +92,7 @@ int
 envelope_open(const unsigned char key[ENVELOPE_KEY], const void *aad,
     size_t aad_len, const unsigned char *sealed, size_t len, unsigned char *out)
 {
-	unsigned char tag[TAG], none[1];
+	unsigned char tag[TAG], none[1] = { 0 };
 	EVP_CIPHER_CTX *c;
 	int got = 0, rc = -1;
 	size_t n;

@@ -53,8 +53,7 @@ crypto_setup(struct err *e)
 
 /* The functions below cannot fail but for lack of memory or of libraries:
  * going on without the right bytes is no choice. */
-void
-crypto_must(bool ok)
+void(crypto_must)(bool ok)
 {
 	static const char msg[] =
 	    "switchboard: no memory for OpenSSL, stopping\n";
