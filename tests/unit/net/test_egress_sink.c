@@ -107,9 +107,20 @@ static struct {
 	int accepts;
 	char last[INET6_ADDRSTRLEN]; /* whom the last one wanted */
 	char head[4096];             /* of the last request */
-	const char *answer;          /* NULL: 200 */
-	enum { WHOLE, ENDLESS, SLOW } body;
+	char answer[1024];           /* "": 200 */
+	enum body { WHOLE, ENDLESS, SLOW } body;
 } sink;
+
+/* What it answers from now on; ${answer} NULL: 200 and ${body}. */
+static void
+sink_says(const char *answer, enum body body)
+{
+	pthread_mutex_lock(&sink.lock);
+	snprintf(sink.answer, sizeof(sink.answer), "%s",
+	    answer != NULL ? answer : "");
+	sink.body = body;
+	pthread_mutex_unlock(&sink.lock);
+}
 
 static void
 send_all(int fd, const char *s, size_t n)
@@ -124,27 +135,34 @@ send_all(int fd, const char *s, size_t n)
 	}
 }
 
-static void
+/* True when another request may come. */
+static bool
 sink_body(int fd)
 {
 	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 				 "ok";
 	static const char more[] = "HTTP/1.1 200 OK\r\n\r\n";
 	static char bulk[65536];
+	char answer[sizeof(sink.answer)];
+	enum body body;
 
-	if (sink.answer != NULL) {
-		send_all(fd, sink.answer, strlen(sink.answer));
-	} else if (sink.body == WHOLE) {
+	pthread_mutex_lock(&sink.lock);
+	memcpy(answer, sink.answer, sizeof(answer));
+	body = sink.body;
+	pthread_mutex_unlock(&sink.lock);
+	if (answer[0] != '\0') {
+		send_all(fd, answer, strlen(answer));
+	} else if (body == WHOLE) {
 		send_all(fd, ok, sizeof(ok) - 1);
 	} else {
 		struct pollfd p = { fd, POLLRDHUP, 0 };
 
 		send_all(fd, more, sizeof(more) - 1);
 		while (!atomic_load(&sink.stop) &&
-		       poll(&p, 1, sink.body == SLOW ? 100 : 0) == 0)
-			send_all(
-			    fd, bulk, sink.body == SLOW ? 1 : sizeof(bulk));
+		       poll(&p, 1, body == SLOW ? 100 : 0) == 0)
+			send_all(fd, bulk, body == SLOW ? 1 : sizeof(bulk));
 	}
+	return answer[0] == '\0' && body == WHOLE;
 }
 
 static void
@@ -179,8 +197,7 @@ sink_one(int fd)
 		pthread_mutex_lock(&sink.lock);
 		memcpy(sink.head, head, len + 1);
 		pthread_mutex_unlock(&sink.lock);
-		sink_body(fd);
-		if (sink.answer != NULL || sink.body != WHOLE)
+		if (!sink_body(fd))
 			return;
 	}
 }
@@ -373,10 +390,11 @@ fresh(void **state)
 {
 	(void)state;
 	use_net(60000);
-	sink.answer = NULL;
-	sink.body = WHOLE;
+	sink_says(NULL, WHOLE);
+	pthread_mutex_lock(&sink.lock);
 	sink.accepts = 0;
 	sink.head[0] = sink.last[0] = '\0';
+	pthread_mutex_unlock(&sink.lock);
 	return 0;
 }
 
@@ -517,7 +535,7 @@ redirects(void **state)
 			    "HTTP/1.1 %d Elsewhere\r\nLocation: %s\r\n"
 			    "Content-Length: 0\r\nConnection: close\r\n\r\n",
 			    codes[i], where);
-			sink.answer = answer;
+			sink_says(answer, WHOLE);
 			assert_int_equal(
 			    call_with(guard, url_of("good.test", "/")), 0);
 			/* An answer like others, and no second hop. */
@@ -589,11 +607,11 @@ limits(void **state)
 	int64_t began;
 
 	(void)state;
-	sink.body = ENDLESS;
+	sink_says(NULL, ENDLESS);
 	assert_int_equal(call_with(guard, url_of("good.test", "/")), -1);
 	assert_int_equal(reply.end, NET_TOO_LARGE);
 	assert_in_range(reply.bytes, 1, EGRESS_RESPONSE_MAX);
-	sink.body = SLOW;
+	sink_says(NULL, SLOW);
 	began = clock_mono();
 	assert_int_equal(call_with(guard, url_of("good.test", "/")), -1);
 	assert_int_equal(reply.end, NET_TIMEOUT);
