@@ -2,8 +2,10 @@
  * peek and make agree on the form. */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/key.h"
 #include "auth/session_key.h"
@@ -15,12 +17,25 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Keys derive from a master key, which stands in a file. */
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	char file[] = "/tmp/sb-fuzz-key-XXXXXX";
+	int fd = mkstemp(file), rc = -1;
+
 	(void)argc;
 	(void)argv;
-	return crypto_setup(NULL);
+	if (fd >= 0 && dprintf(fd, "%064d\n", 7) == 65 &&
+	    crypto_setup(NULL) == 0)
+		rc = session_key_setup(file, NULL);
+	if (fd >= 0) {
+		close(fd);
+		unlink(file);
+	}
+	if (rc != 0)
+		abort();
+	return 0;
 }
 
 int
