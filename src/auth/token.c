@@ -1,6 +1,8 @@
 /*
- * The key of a kid is derived from it, so the table of signing keys holds no
- * secret and a worker has to read only names.
+ * The key of a row of the table is derived from its name, so the table holds no
+ * secret and a worker has to read only names.  While master keys are exchanged
+ * there is one from each of them: a kid is the row's name and that of the
+ * master key.
  */
 #include "auth/token.h"
 
@@ -15,6 +17,7 @@
 #include "crypto/hash.h"
 #include "crypto/jwt.h"
 #include "db/db.h"
+#include "secret/purpose.h"
 #include "shm/person.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -25,6 +28,9 @@
 #define TYP "at+jwt" /* RFC 9068 */
 #define AUDIENCE "switchboard"
 #define KEYS_MAX 16
+#define KID_ROW 32 /* characters of a row's name */
+#define ROOT 32
+#define ROOT_NAME 8 /* bytes of a master key's name */
 #define LIFE_MAX                                                               \
 	"3660" /* seconds: the longest access_token_life, and leeway           \
 	        */
@@ -42,10 +48,10 @@ struct signing_key {
 
 struct tokens {
 	struct db_pool *db;
-	unsigned char root[32];
+	char *master_key_file;
 	pthread_rwlock_t lock; /* guards what follows */
-	struct signing_key key[KEYS_MAX];
-	int nkeys; /* the newest first: it signs */
+	struct signing_key key[KEYS_MAX * MASTER_MOST];
+	int nkeys; /* the newest of the master key in use first: it signs */
 	char issuer[64];
 	_Atomic(int64_t) asked;
 };
@@ -55,12 +61,15 @@ tokens_new(struct db_pool *db, const char *master_key_file, struct tokens **ret,
     struct err *e)
 {
 	struct tokens *ts = mem_new(NULL, struct tokens);
+	unsigned char root[MASTER_MOST][ROOT];
 
 	ts->db = db;
-	if (master_derive(master_key_file, "access-token", ts->root, e) != 0) {
+	ts->master_key_file = mem_strdup(ts, master_key_file);
+	if (master_derive_all(master_key_file, PURPOSE_JWT, root, e) < 0) {
 		mem_free(ts);
 		return -1;
 	}
+	crypto_wipe(root, sizeof(root));
 	pthread_rwlock_init(&ts->lock, NULL);
 	*ret = ts;
 	return 0;
@@ -72,38 +81,53 @@ tokens_free(struct tokens *ts)
 	if (ts == NULL)
 		return;
 	pthread_rwlock_destroy(&ts->lock);
-	crypto_wipe(ts->root, sizeof(ts->root));
 	crypto_wipe(ts->key, sizeof(ts->key));
 	mem_free(ts);
+}
+
+/* The keys of the rows, of one master key; its name tells them from others. */
+static void
+add_keys(struct tokens *ts, const struct db_result *r,
+    const unsigned char root[ROOT])
+{
+	unsigned char hash[32];
+	char name[2 * ROOT_NAME + 1];
+
+	crypto_hmac_sha256(root, ROOT, "name", 4, hash);
+	str_hex(hash, ROOT_NAME, name);
+	for (int i = 0; i < db_rows(r) && i < KEYS_MAX; i++) {
+		struct signing_key *k = &ts->key[ts->nkeys++];
+
+		snprintf(k->kid, sizeof(k->kid), "%.*s-%s", KID_ROW,
+		    db_text(r, i, 0), name);
+		k->until_us = db_int(r, i, 1);
+		crypto_hmac_sha256(root, ROOT, k->kid, strlen(k->kid), k->key);
+	}
 }
 
 int
 tokens_read(struct tokens *ts, int64_t deadline, struct err *e)
 {
 	struct db_call call = { .stmt = &auth_store_signing_keys };
+	unsigned char root[MASTER_MOST][ROOT];
 	void *ctx = mem_root("signing keys");
-	int n, rc;
+	int n = master_derive_all(ts->master_key_file, PURPOSE_JWT, root, e);
 
-	rc = db_run(ts->db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e);
-	if (rc != 0) {
+	if (n < 0 ||
+	    db_run(ts->db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e) != 0) {
+		crypto_wipe(root, sizeof(root));
 		mem_free(ctx);
 		return -1;
 	}
-	n = db_rows(call.result);
 	pthread_rwlock_wrlock(&ts->lock);
-	ts->nkeys = n < KEYS_MAX ? n : KEYS_MAX;
-	for (int i = 0; i < ts->nkeys; i++) {
-		struct signing_key *k = &ts->key[i];
-
-		snprintf(
-		    k->kid, sizeof(k->kid), "%s", db_text(call.result, i, 0));
-		k->until_us = db_int(call.result, i, 1);
-		crypto_hmac_sha256(
-		    ts->root, sizeof(ts->root), k->kid, strlen(k->kid), k->key);
+	ts->nkeys = 0;
+	for (int i = 0; i < n; i++)
+		add_keys(ts, call.result, root[i]);
+	if (db_rows(call.result) > 0)
 		snprintf(ts->issuer, sizeof(ts->issuer), "urn:uuid:%s",
-		    db_text(call.result, i, 2));
-	}
+		    db_text(call.result, 0, 2));
 	pthread_rwlock_unlock(&ts->lock);
+	crypto_wipe(root, sizeof(root));
 	mem_free(ctx);
 	return 0;
 }

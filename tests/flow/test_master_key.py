@@ -10,6 +10,7 @@ import unittest
 from rig import Provider, Rig, wait_until
 
 IN_USE = "in use"
+PASSWORD = "Zwölf Boxkämpfer jagen 17 Igel"
 
 
 class MasterKeyTest(unittest.TestCase):
@@ -20,6 +21,9 @@ class MasterKeyTest(unittest.TestCase):
                       params={"chat_workers": 2})
         cls.rig.configure("sales/human_health", {
             "model_override": "openai:mock-echo", "model_fallback": False})
+        cls.rig.run("user", "create", "ann@example.com", "--account",
+                    "acme-healthcare", "--role", "account_owner",
+                    "--password-stdin", stdin=PASSWORD)
         cls.file = cls.rig.path("etc", "master.key")
 
     @classmethod
@@ -35,6 +39,11 @@ class MasterKeyTest(unittest.TestCase):
         done = self.rig.run("doctor", "--json", "--sql", self.rig.path("sql"),
                             check=False)
         return json.loads(done.stdout)["data"]
+
+    def token(self):
+        return self.rig.request("POST", "/api/v1/auth/login", {
+            "email": "ann@example.com", "password": PASSWORD}).json[
+                "access_token"]
 
     def test_exchanged_under_load(self):
         """Also for visitors whose session began before, or begins while some
@@ -58,6 +67,7 @@ class MasterKeyTest(unittest.TestCase):
             t.start()
         try:
             before = rig.chat().json["session_key"]
+            tokens = [self.token()]
             new = rig.cli("secrets", "rotate")["id"]
             self.assertNotEqual(new, old)
             # New workers sign with the new key, the old ones go on beside.
@@ -65,8 +75,11 @@ class MasterKeyTest(unittest.TestCase):
             os.kill(rig.master, signal.SIGHUP)
             wait_until(lambda: set(rig.workers()) - workers, 20,
                        "new workers")
-            for _ in range(20):
+            tokens.append(self.token())
+            for i in range(20):
                 self.assertEqual(rig.chat(session_key=before).status, 200)
+                # Nobody is signed out, whichever key signed.
+                self.assertEqual(rig.chat(key=tokens[i % 2]).status, 200)
             count = done[0]
             wait_until(lambda: bad or done[0] > count + 50, 20, "more turns")
         finally:
