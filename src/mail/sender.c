@@ -22,6 +22,7 @@
 
 #include "util/banned.h"
 
+#define LAST_WORDS 2 /* s */
 #define LOOK_EVERY_MS 500
 #define RETRY_MOST_MS (10 * 60 * 1000)
 #define FILE_MAX ((size_t)4 * 1024 * 1024)
@@ -32,7 +33,8 @@
 struct mail_sender {
 	const struct mail_conf *conf;
 	pthread_t thread;
-	atomic_bool stop;
+	atomic_bool stop;    /* begin no other message */
+	atomic_bool give_up; /* nor go on with this one */
 	pthread_mutex_t mu;
 	pthread_cond_t cv;
 };
@@ -110,7 +112,7 @@ hand_over(struct mail_sender *s, const void *ctx, char *text, size_t len,
 		.password = password_of(ctx, c),
 		.from = text,
 		.deadline = clock_mono() + c->timeout_ms * CLOCK_MS,
-		.stop = &s->stop,
+		.stop = &s->give_up,
 		.via = c->via,
 		.ca_file = c->ca_file };
 
@@ -146,7 +148,7 @@ settle(struct mail_sender *s, int dir, const char *name, int fd,
 	                                        : "mail_given_up";
 	bool last = end != SMTP_LATER || age_ms / 1000 >= s->conf->give_up_s;
 
-	if (end == SMTP_LATER && atomic_load(&s->stop))
+	if (end == SMTP_LATER && atomic_load(&s->give_up))
 		return; /* due at once, for who comes after us */
 	if (last)
 		unlinkat(dir, name, 0);
@@ -273,13 +275,20 @@ mail_sender_start(const struct mail_conf *c, struct err *e)
 void
 mail_sender_stop(struct mail_sender *s)
 {
+	struct timespec until;
+
 	if (s == NULL)
 		return;
 	pthread_mutex_lock(&s->mu);
 	atomic_store(&s->stop, true);
 	pthread_cond_signal(&s->cv);
 	pthread_mutex_unlock(&s->mu);
-	pthread_join(s->thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LAST_WORDS;
+	if (pthread_timedjoin_np(s->thread, NULL, &until) != 0) {
+		atomic_store(&s->give_up, true);
+		pthread_join(s->thread, NULL);
+	}
 	pthread_cond_destroy(&s->cv);
 	pthread_mutex_destroy(&s->mu);
 	mem_free(s);

@@ -16,8 +16,9 @@ struct mail_sender;
 /* Before other threads; the configuration must live until the end.  NULL with
  * e: no thread. */
 struct mail_sender *mail_sender_start(const struct mail_conf *, struct err *e);
-/* Ends the sending that runs (it will be tried again) and the thread; NULL does
- * nothing. */
+/* Ends the thread, after the message in its hands, for which it has two
+ * seconds: then that is broken off and will be tried again.  NULL does nothing.
+ */
 void mail_sender_stop(struct mail_sender *);
 
 #endif
