@@ -122,8 +122,7 @@ api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
 		       deadline_of(req), NULL, &e) < 0) {
 		goto refuse;
 	}
-	http_status(resp, 204);
-	http_send_empty(resp);
+	reply_done(resp);
 	return;
 refuse:
 	problem_send(req, resp, &e, errors);
@@ -182,8 +181,7 @@ end_sign_ins(struct app *app, struct http_req *req, struct http_resp *resp,
 		err_set(&e, ERR_NOT_FOUND, "nothing has this id");
 		problem_send(req, resp, &e, NULL);
 	} else {
-		http_status(resp, 204);
-		http_send_empty(resp);
+		reply_done(resp);
 	}
 }
 
@@ -230,8 +228,7 @@ api_me_password(struct app *app, struct http_req *req, struct http_resp *resp,
 			errors = validate_one("/new_password", e.text);
 		goto refuse;
 	}
-	http_status(resp, 204);
-	http_send_empty(resp);
+	reply_done(resp);
 	return;
 refuse:
 	problem_send(req, resp, &e, errors);

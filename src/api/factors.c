@@ -120,6 +120,5 @@ api_me_factor_end(struct app *app, struct http_req *req, struct http_resp *resp,
 		problem_send(req, resp, &e, errors);
 		return;
 	}
-	http_status(resp, 204);
-	http_send_empty(resp);
+	reply_done(resp);
 }

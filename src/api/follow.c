@@ -15,6 +15,7 @@
 #include "api/handlers.h"
 #include "api/position.h"
 #include "api/problem.h"
+#include "api/reply.h"
 #include "api/telling.h"
 #include "auth/key.h"
 #include "chat/event_log.h"
@@ -278,7 +279,6 @@ api_resume(struct app *app, struct http_req *req, struct http_resp *resp,
 	    follow_turn(app, &f, who, &turn, &e) < 0) {
 		problem_send(req, resp, &e, NULL);
 	} else if (!f.begun) { /* the reader has had it all */
-		http_status(resp, 204);
-		http_send_empty(resp);
+		reply_done(resp);
 	}
 }

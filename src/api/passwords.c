@@ -10,6 +10,7 @@
 #include "api/json_body.h"
 #include "api/mailing.h"
 #include "api/problem.h"
+#include "api/reply.h"
 #include "api/validate.h"
 #include "audit/audit.h"
 #include "auth/link.h"
@@ -93,8 +94,7 @@ api_auth_password(struct app *app, struct http_req *req, struct http_resp *resp,
 			errors = validate_one("/new_password", e.text);
 		goto refuse;
 	}
-	http_status(resp, 204);
-	http_send_empty(resp);
+	reply_done(resp);
 	return;
 refuse:
 	problem_send(req, resp, &e, errors);

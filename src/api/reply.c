@@ -55,3 +55,10 @@ reply_json(struct http_req *req, struct http_resp *resp, int status,
 {
 	reply_typed(req, resp, status, "application/json", body);
 }
+
+void
+reply_done(struct http_resp *resp)
+{
+	http_status(resp, 204);
+	http_send_empty(resp);
+}

@@ -16,6 +16,8 @@ void reply_json(
 /* The same as another media type made of JSON. */
 void reply_typed(struct http_req *, struct http_resp *, int status,
     const char *type, const json_t *body);
+/* 204: done, and nothing to show. */
+void reply_done(struct http_resp *);
 /* Answer ${status} with the text of ${b}; 500 when the buffer failed. */
 void reply_buf(
     struct http_resp *, int status, const char *type, const struct buf *b);

@@ -29,7 +29,5 @@ void validate_add(json_t *errors, const char *pointer, const char *key,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* A new list of one, for what a schema cannot say. */
 json_t *validate_one(const char *pointer, const char *detail);
-/* RFC 3339 to microseconds since 1970; 0 or -1. */
-int validate_time(const char *text, int64_t *us);
 
 #endif

@@ -6,6 +6,7 @@
 #include "api/manage/diff.h"
 #include "api/validate.h"
 #include "util/json.h"
+#include "util/rfc3339.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -65,7 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < sizeof(text)) {
 		memcpy(text, data, size);
 		text[size] = '\0';
-		if (validate_time(text, &us) == 0 &&
+		if (rfc3339_read(text, &us) == 0 &&
 		    (us < -INT64_C(86400000000) ||
 			us > INT64_C(253402387200000000)))
 			abort();

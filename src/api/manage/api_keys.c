@@ -14,6 +14,7 @@
 #include "crypto/hash.h"
 #include "util/clock.h"
 #include "util/mem.h"
+#include "util/rfc3339.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -106,7 +107,7 @@ read_expiry(struct manage *m, struct making *k, struct err *e)
 
 	if (text == NULL)
 		return 0;
-	if (validate_time(text, &k->expires_us) != 0 ||
+	if (rfc3339_read(text, &k->expires_us) != 0 ||
 	    k->expires_us <= clock_wall_us())
 		return manage_invalid(
 		    m, e, "/expires_at", "must be a time to come");
@@ -247,7 +248,7 @@ rotate_apply(struct manage *m, void *arg, const struct manage_found *found,
 	    m->ctx, json_string_value(json_object_get(found->json, "role")));
 	if (manage_text(m, "expires_at") == NULL && expires != NULL) {
 		r->made.expires_at = mem_strdup(m->ctx, expires);
-		if (validate_time(expires, &r->made.expires_us) != 0)
+		if (rfc3339_read(expires, &r->made.expires_us) != 0)
 			return err_set(e, ERR_INTERNAL, "a stored time");
 	}
 	json_decref(r->shown);

@@ -13,6 +13,7 @@
 #include "http/response.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/rfc3339.h"
 
 #include "util/banned.h"
 
@@ -113,7 +114,7 @@ manage_time(struct manage *m, const char *name, int64_t otherwise, int64_t *us,
 		*us = otherwise;
 		return e->code == ERR_NONE ? 0 : -1;
 	}
-	if (validate_time(text, us) != 0)
+	if (rfc3339_read(text, us) != 0)
 		return err_set(e, ERR_INVALID,
 		    "%s must be a time such as 2026-01-31T12:00:00Z", name);
 	return 0;

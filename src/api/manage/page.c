@@ -135,8 +135,7 @@ manage_answer(
 int
 manage_gone(struct manage *m)
 {
-	http_status(m->resp, 204);
-	http_send_empty(m->resp);
+	reply_done(m->resp);
 	return 0;
 }
 

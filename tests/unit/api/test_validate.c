@@ -15,6 +15,7 @@
 #include "api/routes.h"
 #include "api/schema.h"
 #include "api/validate.h"
+#include "util/rfc3339.h"
 
 #include "util/banned.h"
 
@@ -233,7 +234,7 @@ test_times(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int64_t us = -1;
-		int rc = validate_time(rows[i].text, &us);
+		int rc = rfc3339_read(rows[i].text, &us);
 
 		if (rc != (rows[i].us < 0 ? -1 : 0) ||
 		    (rc == 0 && us != rows[i].us))
