@@ -25,8 +25,8 @@ part_copy(CURLU *u, CURLUPart part, unsigned flags, char *out, size_t size)
 	return ok;
 }
 
-int
-target_parse(const char *url, struct target *t)
+static int
+parse(const char *url, struct target *t)
 {
 	char scheme[8];
 	bool ok;
@@ -45,6 +45,30 @@ target_parse(const char *url, struct target *t)
 		return -1;
 	snprintf(t->origin, sizeof(t->origin), "%s://%s:%s", scheme, t->host,
 	    t->port);
+	return 0;
+}
+
+int
+target_parse(const char *url, struct target *t)
+{
+	/* A thread asks the same provider again and again; libcurl's parser
+	 * takes two dozen pieces of memory for it. */
+	static _Thread_local struct {
+		char url[256];
+		struct target target;
+	} last;
+	size_t n = strlen(url);
+
+	if (n > 0 && strcmp(url, last.url) == 0) {
+		*t = last.target;
+		return 0;
+	}
+	if (parse(url, t) != 0)
+		return -1;
+	if (n < sizeof(last.url)) {
+		memcpy(last.url, url, n + 1);
+		last.target = *t;
+	}
 	return 0;
 }
 
