@@ -22,7 +22,8 @@ add_string(struct buf *b, const char *before, const char *value)
 static void
 add_count(struct buf *b, const char *before, int64_t n)
 {
-	buf_addf(b, "%s%lld", before, (long long)n);
+	buf_adds(b, before);
+	buf_addi(b, n);
 }
 
 void
@@ -47,7 +48,8 @@ chat_usage_write(struct buf *b, const struct chat_turn *t)
 	add_count(b, ",\"reasoning_tokens\":", u->reasoning);
 	buf_adds(b, ",\"cost_usd\":");
 	json_write(b, cost);
-	buf_addf(b, ",\"estimated\":%s}", u->estimated ? "true" : "false");
+	buf_adds(
+	    b, u->estimated ? ",\"estimated\":true}" : ",\"estimated\":false}");
 }
 
 void

@@ -120,11 +120,12 @@ openai_body(const struct llm_access *a, const struct llm_request *rq,
 	add_text(b, name, strlen(name));
 	buf_adds(b, ",\"stream\":true,\"stream_options\":"
 		    "{\"include_usage\":true}");
-	if (rq->max_tokens > 0)
-		buf_addf(b, ",\"%s\":%d",
-		    thinks || !a->own_base ? "max_completion_tokens"
-					   : "max_tokens",
-		    rq->max_tokens);
+	if (rq->max_tokens > 0) {
+		buf_adds(b, thinks || !a->own_base
+				? ",\"max_completion_tokens\":"
+				: ",\"max_tokens\":");
+		buf_addi(b, rq->max_tokens);
+	}
 	if (rq->temperature >= 0 && !thinks)
 		buf_addf(b, ",\"temperature\":%.4g", rq->temperature);
 	buf_adds(b, ",\"messages\":[");

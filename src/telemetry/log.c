@@ -266,8 +266,9 @@ line_head(struct line *l, enum log_level level, const char *event)
 	line_pair(l, "level", names[level], OURS);
 	line_pair(l, "event", event, OURS);
 	line_pair(l, "process", log_role, OURS);
-	l->len += (size_t)snprintf(l->data + l->len, 24, ",\"pid\":%d",
-	    (int)(log_pid != 0 ? log_pid : getpid()));
+	(void)line_add(l, ",\"pid\":", 7);
+	l->len +=
+	    str_from_int(log_pid != 0 ? log_pid : getpid(), l->data + l->len);
 	line_pair(l, "request_id", context.request_id, IDENT);
 	line_pair(l, "trace_id", context.trace_id, OURS);
 	line_pair(l, "account_id", context.account_id, OURS);
@@ -323,10 +324,10 @@ log_event(enum log_level level, const char *event, ...)
 const char *
 log_int(long long n)
 {
-	static _Thread_local char texts[8][24];
+	static _Thread_local char texts[8][STR_INT];
 	static _Thread_local unsigned next;
 	char *text = texts[next++ % 8];
 
-	(void)snprintf(text, sizeof(texts[0]), "%lld", n);
+	(void)str_from_int(n, text);
 	return text;
 }

@@ -100,6 +100,14 @@ buf_addc(struct buf *b, char c)
 }
 
 void
+buf_addi(struct buf *b, long long n)
+{
+	char text[STR_INT];
+
+	buf_add(b, text, str_from_int(n, text));
+}
+
+void
 buf_addf(struct buf *b, const char *fmt, ...)
 {
 	char small[256];

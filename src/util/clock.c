@@ -1,7 +1,6 @@
 /* Time: monotonic for deadlines, wall for what people read. */
 #include "util/clock.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #include "util/banned.h"
@@ -39,13 +38,24 @@ clock_left_ms(int64_t deadline, int cap)
 	return ms < cap ? (int)ms : cap;
 }
 
+/* ${n} in as many digits, and what follows them: each request's line in the
+ * log has a time, and printf takes ten times as long. */
+static char *
+digits(char *p, int n, int width, char then)
+{
+	for (int i = width - 1; i >= 0; i--, n /= 10)
+		p[i] = (char)('0' + n % 10);
+	p[width] = then;
+	return p + width + 1;
+}
+
 void
 clock_rfc3339(int64_t wall_us, char out[CLOCK_RFC3339_SIZE])
 {
 	int64_t ms = wall_us / 1000, sec;
 	struct tm tm;
 	time_t t;
-	int n;
+	char *p = out;
 
 	if (wall_us % 1000 < 0)
 		ms--;
@@ -57,10 +67,12 @@ clock_rfc3339(int64_t wall_us, char out[CLOCK_RFC3339_SIZE])
 	if (sec < INT64_C(-62167219200) || sec > INT64_C(253402300799) ||
 	    gmtime_r(&t, &tm) == NULL)
 		tm = (struct tm){ .tm_year = 70, .tm_mday = 1 };
-	n = snprintf(out, CLOCK_RFC3339_SIZE,
-	    "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-	    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	    (int)(ms - sec * 1000));
-	if (n < 0 || n >= CLOCK_RFC3339_SIZE)
-		out[0] = '\0';
+	p = digits(p, tm.tm_year + 1900, 4, '-');
+	p = digits(p, tm.tm_mon + 1, 2, '-');
+	p = digits(p, tm.tm_mday, 2, 'T');
+	p = digits(p, tm.tm_hour, 2, ':');
+	p = digits(p, tm.tm_min, 2, ':');
+	p = digits(p, tm.tm_sec, 2, '.');
+	p = digits(p, (int)(ms - sec * 1000), 3, 'Z');
+	*p = '\0';
 }

@@ -249,6 +249,26 @@ str_int(const char *s, int64_t min, int64_t max, int64_t *out)
 	return 0;
 }
 
+size_t
+str_from_int(int64_t n, char out[STR_INT])
+{
+	/* Without sign: INT64_MIN has no positive. */
+	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+	char digits[STR_INT], *p = digits + sizeof(digits);
+	size_t len;
+
+	*--p = '\0';
+	do {
+		*--p = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (n < 0)
+		*--p = '-';
+	len = (size_t)(digits + sizeof(digits) - 1 - p);
+	memcpy(out, p, len + 1);
+	return len;
+}
+
 bool
 str_eq_const(const void *a, const void *b, size_t n)
 {

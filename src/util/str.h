@@ -26,6 +26,9 @@ bool str_utf8_valid(const char *s, size_t n);
 size_t str_json_plain(const char *s, size_t n);
 /* Whole decimal number in [min, max]; 0 or -1. */
 int str_int(const char *s, int64_t min, int64_t max, int64_t *out);
+#define STR_INT 21 /* for the longest, with its NUL */
+/* ${n} in decimal, as "%lld" would have it; its length. */
+size_t str_from_int(int64_t n, char out[STR_INT]);
 /* Equal in time that does not depend on where they differ. */
 bool str_eq_const(const void *a, const void *b, size_t n);
 bool str_starts(const char *s, const char *prefix);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -205,6 +206,23 @@ test_int(void **state)
 }
 
 static void
+test_from_int(void **state)
+{
+	static const int64_t values[] = { 0, 7, -7, 10, 99, 100, -1000,
+		1234567890123, INT64_MAX, INT64_MIN };
+	char out[STR_INT], want[STR_INT];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		(void)snprintf(
+		    want, sizeof(want), "%lld", (long long)values[i]);
+		assert_int_equal(str_from_int(values[i], out), strlen(want));
+		assert_string_equal(out, want);
+	}
+}
+
+static void
 test_compare(void **state)
 {
 	(void)state;
@@ -267,6 +285,7 @@ main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_json_plain),
 		cmocka_unit_test(test_int),
+		cmocka_unit_test(test_from_int),
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_names),
 	};
