@@ -24,6 +24,9 @@
 #include "util/banned.h"
 
 #define STORE_WAIT (4 * CLOCK_S)
+/* For a connection and what is read by it together: who came last in a long
+ * line need not begin to read when the others have given up. */
+#define HISTORY_WAIT (2 * CLOCK_S)
 /* How long a turn waits for a reader who broke off. */
 #define GRACE_MS 1500
 
@@ -128,9 +131,11 @@ turn_history(struct chat_turn *t, struct err *e)
 		.tokens = p->deps->history_tokens,
 		.turns = p->deps->history_turns,
 		.now_us = t->started_us,
-		.deadline = p->deadline,
+		.deadline = clock_mono() + HISTORY_WAIT,
 	};
 
+	if (ask.deadline > p->deadline)
+		ask.deadline = p->deadline;
 	if (history_load(&ask, t, &p->history, e) < 0)
 		return -1;
 	t->session_id = p->history.session;

@@ -354,6 +354,62 @@ class JournalTest(unittest.TestCase):
             limit(-1)
         self.exactly_once(callers.acknowledged)
 
+    def test_all_in_use(self):
+        """A7: fifty callers more than connections, and none comes back:
+        503 after two seconds each, no connection more than there may be,
+        and all is well when the lock goes."""
+        keys = [self.rig.chat(message="first").json["session_key"]
+                for _ in range(self.pool() + 50)]
+        replies, lock = [], threading.Lock()
+
+        def ask(key):
+            began = time.monotonic()
+            reply = self.rig.chat(message="more", session_key=key)
+            with lock:
+                replies.append((reply, time.monotonic() - began))
+        locker = subprocess.Popen(
+            ["psql", "-X", "-q", f"{self.rig.conninfo} user=sb_owner", "-c",
+             "begin; lock table data.sessions in access exclusive mode; "
+             "select pg_sleep(30)"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: self.rig.sql(
+                "select count(*) from pg_locks where mode = "
+                "'AccessExclusiveLock' and relation = "
+                "'data.sessions'::regclass")[0][0] == "1", 10, "it is locked")
+            began = time.monotonic()
+            threads = [threading.Thread(target=ask, args=(k,)) for k in keys]
+            for t in threads:
+                t.start()
+            most = 0
+            while any(t.is_alive() for t in threads):
+                most = max(most, int(self.rig.sql(
+                    "select count(*) from pg_stat_activity where usename = "
+                    "'sb_chat'", role="postgres")[0][0]))
+            for t in threads:
+                t.join()
+        finally:
+            locker.kill()
+            locker.wait()
+            self.rig.sql("select count(pg_terminate_backend(pid)) from "
+                         "pg_stat_activity where query like '%pg_sleep(30)'",
+                         role="postgres")
+        self.assertEqual(len(replies), len(keys))
+        for reply, _ in replies:
+            self.assertEqual(reply.status, 503, reply)
+            self.assertIn("retry-after", reply.headers)
+        slowest = max(took for _, took in replies)
+        print(f"slowest {slowest:.2f} s, {most} connections", end=" ")
+        self.assertLess(slowest, self.floor.limit(2.5, began))
+        self.assertLessEqual(most, self.pool())
+        for key in keys[:5]:
+            self.assertEqual(self.rig.chat(message="more", session_key=key)
+                             .status, 200)
+
+    def pool(self):
+        """Connections that all chat workers may have."""
+        return PARAMS["chat_workers"] * 6
+
     def test_stall(self):
         """A6: a table is locked for long; who is asked goes on."""
         seconds, started = 20, time.monotonic()

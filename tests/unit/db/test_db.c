@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -405,6 +406,72 @@ wait_for_sleepers(const char *n)
 	mem_free(got);
 }
 
+struct in_line {
+	pthread_t thread;
+	struct db_pool *p;
+	char n[8];
+	int rc;
+};
+
+static void *
+note_turn(void *arg)
+{
+	static const struct db_stmt sql_turn = { "t_turn",
+		"INSERT INTO things (id, body) VALUES (1000 + $1, "
+		"clock_timestamp()::text)" };
+	struct in_line *l = arg;
+	struct db_call c = {
+		.stmt = &sql_turn, .param = { l->n }, .nparams = 1
+	};
+	struct err e = { 0 };
+	void *mine = mem_root("in line");
+
+	l->rc = db_run(l->p, DB_WRITE, NULL, &c, 1, 0, mine, &e);
+	mem_free(mine);
+	return NULL;
+}
+
+/* A7: fifty callers more than connections are served as they came. */
+static void
+test_fair(void **state)
+{
+	enum { CALLERS = 50 };
+	static const struct db_stmt sql_order = { "t_order",
+		"SELECT array_agg(id ORDER BY body) = array_agg(id ORDER BY id)"
+		" FROM things WHERE id >= 1000 HAVING count(*) = 50" };
+	struct db_pool *p = pool(1, 5000, true, false);
+	struct worker holder = { .p = p };
+	struct in_line w[CALLERS];
+	int64_t before;
+	int i;
+
+	(void)state;
+	pthread_create(&holder.thread, NULL, hold, &holder);
+	wait_for_sleepers("1");
+	for (i = 0; i < CALLERS; i++) {
+		w[i] = (struct in_line){ .p = p };
+		(void)snprintf(w[i].n, sizeof(w[i].n), "%d", i);
+		before = metric_sum(M_POOL_WAITS);
+		pthread_create(&w[i].thread, NULL, note_turn, &w[i]);
+		while (metric_sum(M_POOL_WAITS) == before)
+			sched_yield();
+	}
+	for (i = 0; i < CALLERS; i++) {
+		pthread_join(w[i].thread, NULL);
+		assert_int_equal(w[i].rc, 0);
+	}
+	pthread_join(holder.thread, NULL);
+	assert_int_equal(holder.failed, 0);
+
+	struct db_call c = { .stmt = &sql_order };
+	struct err e;
+
+	if (run1(p, DB_READ, &c, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_true(db_bool(c.result, 0, 0));
+	db_pool_free(p);
+}
+
 /* A full pool answers after its wait limit, or the caller's deadline. */
 static void
 test_full(void **state)
@@ -618,6 +685,7 @@ main(void)
 		cmocka_unit_test(test_killed_idle),
 		cmocka_unit_test(test_killed_busy),
 		cmocka_unit_test(test_contention),
+		cmocka_unit_test(test_fair),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_names_lost),
 		cmocka_unit_test(test_refused),
