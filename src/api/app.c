@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "account/account.h"
+#include "api/browser.h"
 #include "api/guard.h"
 #include "api/problem.h"
 #include "http/cors.h"
@@ -164,7 +165,11 @@ step_body(struct serving *s, struct err *e)
 static int
 step_guard(struct serving *s, struct err *e)
 {
-	if (guard_check(s->app, s->req, s->route, &s->caller, e) != 0)
+	int rc = guard_check(s->app, s->req, s->route, &s->caller, e);
+
+	if (s->caller.cookie != NULL)
+		browser_keep(s->app, s->req, s->resp, s->caller.cookie);
+	if (rc != 0)
 		return -1;
 	s->guarded = true;
 	if (s->caller.origin != NULL)

@@ -9,6 +9,7 @@
 
 #include "account/account.h"
 #include "api/app.h"
+#include "api/browser.h"
 #include "auth/key.h"
 #include "auth/token.h"
 #include "http/request.h"
@@ -50,9 +51,44 @@ check_origin(const struct http_req *req, struct caller *out, struct err *e)
 	return 0;
 }
 
+/* What changes nothing needs no form's token. */
+static bool
+reads(const struct route *route)
+{
+	return strcmp(route->method, "GET") == 0;
+}
+
+/*
+ * A script of another site can send a request with the cookie but can read no
+ * answer (no CORS header is ever sent to it), nor make the token.  Forms of
+ * pages bring theirs in the body: app.c looks.
+ */
 static int
-find_key(struct app *app, const struct http_req *req, struct token *user,
-    struct caller *out, struct err *e)
+find_browser(struct app *app, const struct http_req *req,
+    const struct route *route, struct token *user, struct caller *out,
+    struct err *e)
+{
+	const char *site = http_header(req, "sec-fetch-site");
+
+	if (browser_find(app, req, user, &out->cookie, e) != 0)
+		return -1;
+	out->browser = true;
+	out->sign_in = user->sign_in;
+	if (route->faces != FACE_PAGE && !reads(route) &&
+	    browser_form_check_for(app, req, &user->sign_in,
+		http_header(req, "x-form-token"), e) != 0)
+		return -1;
+	if (route->faces != FACE_PAGE && site != NULL &&
+	    strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+		return err_set(
+		    e, ERR_DENIED, "this was sent by a page of another site");
+	return keys_find_user(
+	    app->keys, user, NULL, req->started + LOOKUP_WAIT, &out->key, e);
+}
+
+static int
+find_key(struct app *app, const struct http_req *req, const struct route *route,
+    struct token *user, struct caller *out, struct err *e)
 {
 	int64_t deadline = req->started + LOOKUP_WAIT;
 	const char *widget = http_header(req, "x-widget-key");
@@ -68,6 +104,9 @@ find_key(struct app *app, const struct http_req *req, struct token *user,
 	if (token)
 		return keys_find(
 		    app->keys, KEY_API, token, deadline, &out->key, e);
+	if (!widget && (app->face & FACE_PAGE) != 0 &&
+	    http_header(req, "cookie") != NULL)
+		return find_browser(app, req, route, user, out, e);
 	if (!widget)
 		return err_set(e, ERR_UNKNOWN,
 		    "show an API key or an access token as Authorization: "
@@ -123,7 +162,7 @@ check(struct app *app, struct http_req *req, const struct route *route,
 	const char *slug = http_var(req, "slug");
 	struct token user;
 
-	if (find_key(app, req, &user, out, e) < 0)
+	if (find_key(app, req, route, &user, out, e) < 0)
 		return -1;
 	if (slug && find_account(app, req, slug, &user, out, e) < 0)
 		return -1;
@@ -144,10 +183,11 @@ guard_check(struct app *app, struct http_req *req, const struct route *route,
 		return 0;
 
 	/* where the answer may be read stays known */
-	const char *origin = out->origin;
+	const char *origin = out->origin, *cookie = out->cookie;
 
 	guard_done(out);
 	out->origin = origin;
+	out->cookie = cookie;
 	return -1;
 }
 

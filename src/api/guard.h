@@ -2,6 +2,8 @@
 #ifndef API_GUARD_H
 #define API_GUARD_H
 
+#include <stdbool.h>
+
 #include "api/routes.h"
 #include "util/err.h"
 #include "util/id.h"
@@ -15,6 +17,8 @@ struct caller {
 	const struct account *account; /* of the path's {slug}; else NULL */
 	const char *origin;            /* allowed Origin, or NULL */
 	struct uuid sign_in;           /* of a KEY_USER's token */
+	bool browser;                  /* known by a browser's cookie */
+	const char *cookie; /* what that is to become, or NULL; the request's */
 };
 
 /*
@@ -23,8 +27,13 @@ struct caller {
  * same ERR_NOT_FOUND.  A widget key from an origin that it does not allow is
  * ERR_DENIED, and so is a role that may not.
  *
- * 0 with *out, to be given back with guard_done(); or -1, when out->origin
- * alone may be set: the origin that is allowed to read the refusal.
+ * A browser's cookie is taken where no key is shown, on the admin face only:
+ * for pages, and for the API when the request comes from a page of ours and,
+ * unless it only reads, carries the token of its forms in X-Form-Token.
+ *
+ * 0 with *out, to be given back with guard_done(); or -1, when only
+ * out->origin (the origin that is allowed to read the refusal) and out->cookie
+ * may be set.
  * ERR_UNAVAILABLE when the caller cannot be looked up.
  */
 int guard_check(struct app *, struct http_req *, const struct route *,

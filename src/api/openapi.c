@@ -400,7 +400,7 @@ paths(void)
 		char method[16];
 		size_t n = 0;
 
-		if (r->faces == FACE_OWN)
+		if (r->faces == FACE_OWN || r->faces == FACE_PAGE)
 			continue;
 		if (path == NULL) {
 			path = json_object();

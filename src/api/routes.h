@@ -15,10 +15,18 @@ struct http_req;
 struct http_resp;
 struct caller;
 
-/* Each pool knows only its own routes.  FACE_OWN: what the operator's command
- * asks over the health socket, where no web server leads to; no part of the
- * documentation. */
-enum face { FACE_CHAT = 1, FACE_ADMIN = 2, FACE_HEALTH = 4, FACE_OWN = 8 };
+/* Each pool knows only its own routes.  FACE_PAGE: pages for browsers, of the
+ * admin workers too, but no part of the API: what they refuse is a page, and
+ * what they take are forms that carry a token (api/browser.h).  FACE_OWN: what
+ * the operator's command asks over the health socket, where no web server leads
+ * to; no part of the documentation. */
+enum face {
+	FACE_CHAT = 1,
+	FACE_ADMIN = 2,
+	FACE_HEALTH = 4,
+	FACE_OWN = 8,
+	FACE_PAGE = 16
+};
 
 enum body_limit { BODY_NONE, BODY_CHAT, BODY_ADMIN };
 

@@ -65,12 +65,12 @@ record(const void *ctx, const char *action, const char *user,
 	audit_call(ctx, NULL, &entry, out);
 }
 
-static int
-begin(struct db_pool *db, const struct sign_in_from *from, int64_t refresh_s,
-    int64_t deadline, void *ctx, struct sign_in *out, struct err *e)
+int
+sign_in_record(struct db_pool *db, struct token *t, const unsigned char *hash,
+    const struct sign_in_from *from, int64_t refresh_s, int64_t deadline,
+    const void *ctx, struct err *e)
 {
 	char id[UUID_TEXT], user[UUID_TEXT], version[24], seconds[24];
-	unsigned char hash[HASH_SIZE];
 	struct db_call calls[2] = { { .stmt = &auth_store_sign_in_begin,
 	    .param = { id, user, version, (const char *)hash, from->address,
 		agent_text(ctx, from->user_agent), seconds },
@@ -78,18 +78,28 @@ begin(struct db_pool *db, const struct sign_in_from *from, int64_t refresh_s,
 	    .binary = 1U << 3 } };
 
 	calls[0].plen[3] = HASH_SIZE;
-	id_new(&out->token.sign_in);
-	id_format(&out->token.sign_in, id);
-	id_format(&out->token.user, user);
-	snprintf(version, sizeof(version), "%llu",
-	    (unsigned long long)out->token.version);
+	id_new(&t->sign_in);
+	id_format(&t->sign_in, id);
+	id_format(&t->user, user);
+	snprintf(
+	    version, sizeof(version), "%llu", (unsigned long long)t->version);
 	snprintf(seconds, sizeof(seconds), "%lld", (long long)refresh_s);
-	refresh_make(out->refresh, hash);
 	record(ctx, "user.sign_in", user, from, &calls[1]);
 	if (db_run(db, DB_WRITE, NULL, calls, 2, deadline, ctx, e) == 0)
 		return 0;
 	/* Disabled, or with a new password, since a moment ago. */
 	return e->code == ERR_NOT_FOUND ? refuse(e) : -1;
+}
+
+static int
+begin(struct db_pool *db, const struct sign_in_from *from, int64_t refresh_s,
+    int64_t deadline, void *ctx, struct sign_in *out, struct err *e)
+{
+	unsigned char hash[HASH_SIZE];
+
+	refresh_make(out->refresh, hash);
+	return sign_in_record(
+	    db, &out->token, hash, from, refresh_s, deadline, ctx, e);
 }
 
 /* The person of ${email}, or none, and whether the password is hers.  The hash

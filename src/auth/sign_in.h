@@ -47,6 +47,14 @@ int sign_in_password(struct db_pool *, struct vault *, const char *email,
  */
 int sign_in_refresh(struct db_pool *, const char *text, int64_t refresh_s,
     int64_t deadline, struct sign_in *out, struct err *e);
+/*
+ * Begin a sign-in of ${t}'s person, who has proven to be her, with a secret of
+ * which ${hash} is stored; fills in t->sign_in and writes it down in the audit
+ * log.  ERR_UNKNOWN: she was disabled, or t->version is none any more.
+ */
+int sign_in_record(struct db_pool *, struct token *t, const unsigned char *hash,
+    const struct sign_in_from *, int64_t refresh_s, int64_t deadline,
+    const void *ctx, struct err *e);
 /* End the sign-in of this refresh token; what is no good token ends nothing. */
 int sign_in_end_refresh(
     struct db_pool *, const char *text, int64_t deadline, struct err *e);

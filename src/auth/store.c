@@ -68,6 +68,13 @@ const struct db_stmt auth_store_sign_in_refresh = { "auth_sign_in_refresh",
 const struct db_stmt auth_store_sign_in_end = { "auth_sign_in_end",
 	"SELECT gate.sign_in_end($1, $2, $3::bytea, $4)" };
 
+const struct db_stmt auth_store_person_now = { "auth_person_now",
+	"SELECT slot, token_version FROM gate.person_now($1)" };
+
+const struct db_stmt auth_store_browser_renew = { "auth_browser_renew",
+	"SELECT user_id, slot, token_version, sign_in_id, state"
+	" FROM gate.browser_renew($1::bytea, $2, $3::bytea, $4, $5, $6)" };
+
 const struct db_stmt auth_store_sign_ins = { "auth_sign_ins",
 	"SELECT id, address, user_agent, " ROWS_UTC("created_at") ", " ROWS_UTC(
 	    "last_used_at") ", " ROWS_UTC("expires_at") " FROM "

@@ -19,6 +19,8 @@ extern const struct db_stmt auth_store_person_by_email,
     auth_store_person_password, auth_store_person_set_password,
     auth_store_person_show, auth_store_sign_in_begin,
     auth_store_sign_in_refresh, auth_store_sign_in_end, auth_store_sign_ins;
+/* Of browsers (sql/gate/83_browser.sql). */
+extern const struct db_stmt auth_store_person_now, auth_store_browser_renew;
 /* Of links (sql/gate/81_password_links.sql). */
 extern const struct db_stmt auth_store_link_new, auth_store_link_person,
     auth_store_link_use;

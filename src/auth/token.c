@@ -26,6 +26,8 @@
 #include "util/banned.h"
 
 #define TYP "at+jwt" /* RFC 9068 */
+#define TYP_BROWSER "sb-browser+jwt"
+#define ISSUER_PREFIX "urn:uuid:"
 #define AUDIENCE "switchboard"
 #define KEYS_MAX 16
 #define KID_ROW 32 /* characters of a row's name */
@@ -124,7 +126,7 @@ tokens_read(struct tokens *ts, int64_t deadline, struct err *e)
 	for (int i = 0; i < n; i++)
 		add_keys(ts, call.result, root[i]);
 	if (db_rows(call.result) > 0)
-		snprintf(ts->issuer, sizeof(ts->issuer), "urn:uuid:%s",
+		snprintf(ts->issuer, sizeof(ts->issuer), ISSUER_PREFIX "%s",
 		    db_text(call.result, 0, 2));
 	pthread_rwlock_unlock(&ts->lock);
 	crypto_wipe(root, sizeof(root));
@@ -132,8 +134,8 @@ tokens_read(struct tokens *ts, int64_t deadline, struct err *e)
 	return 0;
 }
 
-int
-token_make(struct tokens *ts, const struct token *t, int64_t seconds,
+static int
+make(struct tokens *ts, const char *typ, const struct token *t, int64_t seconds,
     const void *ctx, char **ret, struct err *e)
 {
 	char user[UUID_TEXT], sign_in[UUID_TEXT];
@@ -156,8 +158,39 @@ token_make(struct tokens *ts, const struct token *t, int64_t seconds,
 	    issuer, "aud", AUDIENCE, "sub", user, "sid", sign_in, "slot",
 	    (json_int_t)t->slot, "ver", (json_int_t)t->version, "iat",
 	    (json_int_t)now, "exp", (json_int_t)now + seconds);
-	*ret = jwt_sign(ctx, TYP, k.kid, k.key, claims);
+	*ret = jwt_sign(ctx, typ, k.kid, k.key, claims);
 	crypto_wipe(k.key, sizeof(k.key));
+	return 0;
+}
+
+int
+token_make(struct tokens *ts, const struct token *t, int64_t seconds,
+    const void *ctx, char **ret, struct err *e)
+{
+	return make(ts, TYP, t, seconds, ctx, ret, e);
+}
+
+int
+token_make_browser(struct tokens *ts, const struct token *t, int64_t seconds,
+    const void *ctx, char **ret, struct err *e)
+{
+	return make(ts, TYP_BROWSER, t, seconds, ctx, ret, e);
+}
+
+int
+tokens_installation(
+    struct tokens *ts, char out[INSTALLATION_TEXT], struct err *e)
+{
+	char issuer[sizeof(ts->issuer)];
+
+	pthread_rwlock_rdlock(&ts->lock);
+	memcpy(issuer, ts->issuer, sizeof(issuer));
+	pthread_rwlock_unlock(&ts->lock);
+	if (!str_starts(issuer, ISSUER_PREFIX))
+		return err_set(e, ERR_UNAVAILABLE,
+		    "the installation's id is not known yet");
+	snprintf(
+	    out, INSTALLATION_TEXT, "%.8s", issuer + sizeof(ISSUER_PREFIX) - 1);
 	return 0;
 }
 
@@ -188,10 +221,11 @@ key_of(void *arg, const char *kid, unsigned char out[JWT_KEY])
 }
 
 static int
-verify(struct tokens *ts, const char *text, json_t **claims, struct err *e)
+verify(struct tokens *ts, const char *typ, const char *text, json_t **claims,
+    struct err *e)
 {
 	char issuer[sizeof(ts->issuer)];
-	struct jwt_policy p = { .typ = TYP,
+	struct jwt_policy p = { .typ = typ,
 		.iss = issuer,
 		.aud = AUDIENCE,
 		.now = clock_wall_us() / SECOND_US,
@@ -235,15 +269,16 @@ int_claim(const json_t *claims, const char *name, int64_t max, int64_t *out)
 	return json_is_integer(v) && *out >= 1 && *out <= max ? 0 : -1;
 }
 
-int
-token_check(struct tokens *ts, const char *text, int64_t deadline,
+static int
+check(struct tokens *ts, const char *typ, const char *text, int64_t deadline,
     struct token *out, struct err *e)
 {
 	json_auto_t *claims = NULL;
 	int64_t slot, version;
 
-	if (verify(ts, text, &claims, e) != 0 &&
-	    (!look_again(ts, deadline) || verify(ts, text, &claims, e) != 0))
+	if (verify(ts, typ, text, &claims, e) != 0 &&
+	    (!look_again(ts, deadline) ||
+		verify(ts, typ, text, &claims, e) != 0))
 		return -1;
 	if (id_claim(claims, "sub", &out->user) != 0 ||
 	    id_claim(claims, "sid", &out->sign_in) != 0 ||
@@ -254,6 +289,20 @@ token_check(struct tokens *ts, const char *text, int64_t deadline,
 	out->slot = (uint32_t)slot;
 	out->version = (uint64_t)version;
 	return 0;
+}
+
+int
+token_check(struct tokens *ts, const char *text, int64_t deadline,
+    struct token *out, struct err *e)
+{
+	return check(ts, TYP, text, deadline, out, e);
+}
+
+int
+token_check_browser(struct tokens *ts, const char *text, int64_t deadline,
+    struct token *out, struct err *e)
+{
+	return check(ts, TYP_BROWSER, text, deadline, out, e);
 }
 
 int

@@ -45,6 +45,19 @@ bool token_form(const char *text);
 int token_check(struct tokens *, const char *text, int64_t deadline,
     struct token *out, struct err *e);
 
+/* The same for what stands in a browser's cookie: of another type, so that
+ * neither is ever good for the other. */
+int token_make_browser(struct tokens *, const struct token *, int64_t seconds,
+    const void *ctx, char **ret, struct err *e);
+int token_check_browser(struct tokens *, const char *text, int64_t deadline,
+    struct token *out, struct err *e);
+
+/* The first eight hex digits of the installation's id; ERR_UNAVAILABLE while
+ * it has not been read. */
+#define INSTALLATION_TEXT 9
+int tokens_installation(
+    struct tokens *, char out[INSTALLATION_TEXT], struct err *e);
+
 #define SIGNING_KID 33
 /* Make a new signing key, whose name goes to ${kid}; the others are good for an
  * hour more, or (${now}) no longer.  Needs sb_admin's pool. */

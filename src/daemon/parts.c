@@ -12,6 +12,7 @@
 #include "account/proof.h"
 #include "agent/catalog.h"
 #include "agent/template.h"
+#include "auth/form_token.h"
 #include "auth/key.h"
 #include "auth/probe.h"
 #include "auth/session_key.h"
@@ -254,7 +255,7 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 		p->role = "sb_chat";
 		break;
 	case PROC_ADMIN:
-		p->app.face = FACE_ADMIN;
+		p->app.face = FACE_ADMIN | FACE_PAGE;
 		p->role = "sb_admin";
 		break;
 	default:
@@ -272,6 +273,9 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 	if (process->kind != PROC_LISTENER) {
 		if (session_key_setup(process->conf->master_key_file, e) != 0 ||
 		    probe_setup(process->conf->master_key_file, e) != 0)
+			return -1;
+		if (process->kind == PROC_ADMIN &&
+		    form_token_setup(process->conf->master_key_file, e) != 0)
 			return -1;
 		if (keep_templates(process->conf, &p->templates, e) != 0)
 			return -1;

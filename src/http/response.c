@@ -113,11 +113,11 @@ find_header(struct http_resp *r, const char *name)
 	return NULL;
 }
 
+/* Into ${h}, or as one more (NULL). */
 static void
-set_header(struct http_resp *r, const char *name, const char *value, int max)
+put_header(struct http_resp *r, struct http_param *h, const char *name,
+    const char *value, int max)
 {
-	struct http_param *h = find_header(r, name);
-
 	if (r->sent)
 		return;
 	if (value != NULL && (!name_ok(name) || !value_ok(value) ||
@@ -136,6 +136,24 @@ set_header(struct http_resp *r, const char *name, const char *value, int max)
 		h->name = mem_strdup(r->req->ctx, name);
 	}
 	h->value = mem_strdup(r->req->ctx, value);
+}
+
+static void
+set_header(struct http_resp *r, const char *name, const char *value, int max)
+{
+	put_header(r, find_header(r, name), name, value, max);
+}
+
+void
+http_addf(struct http_resp *r, const char *name, const char *fmt, ...)
+{
+	char value[VALUE_MAX + 2];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	put_header(r, NULL, name, value, HEADERS_MAX);
 }
 
 void

@@ -22,6 +22,9 @@ int http_status_of(const struct http_resp *);
 void http_set(struct http_resp *, const char *name, const char *value);
 void http_setf(struct http_resp *, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* One more header of that name, as Set-Cookie has. */
+void http_addf(struct http_resp *, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 bool http_sent(const struct http_resp *); /* headers have gone out */
 /* Bytes of body so far. */
 uint64_t http_bytes(const struct http_resp *);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/browser.h"
 #include "api/guard.h"
 #include "api/handlers.h"
 #include "api/problem.h"
@@ -50,6 +51,14 @@ guard_done(struct caller *caller)
 {
 	(void)caller;
 	doubles.guard_done_calls++;
+}
+
+void
+browser_keep(struct app *app, const struct http_req *req,
+    struct http_resp *resp, const char *cookie)
+{
+	(void)app, (void)req;
+	http_set(resp, "Set-Cookie", cookie);
 }
 
 int

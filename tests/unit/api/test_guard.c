@@ -9,6 +9,7 @@
 
 #include "account/account.h"
 #include "api/app.h"
+#include "api/browser.h"
 #include "api/guard.h"
 #include "auth/key.h"
 #include "auth/token.h"
@@ -60,6 +61,35 @@ token_check(struct tokens *ts, const char *text, int64_t deadline,
 	*out = (struct token){ .slot = 7, .version = 1 };
 	out->sign_in.b[0] = 9;
 	return 0;
+}
+
+/* The cookie "good" is hers; the form's token "hers" goes with it. */
+int
+browser_find(struct app *a, const struct http_req *r, struct token *out,
+    const char **cookie, struct err *err)
+{
+	const char *value = http_header(r, "cookie");
+
+	(void)a;
+	*cookie = NULL;
+	if (strcmp(value, "good") != 0 && strcmp(value, "old") != 0)
+		return err_set(err, ERR_UNKNOWN, "not known");
+	if (strcmp(value, "old") == 0)
+		*cookie = "new";
+	*out = (struct token){ .slot = 7, .version = 1 };
+	out->sign_in.b[0] = 9;
+	return 0;
+}
+
+int
+browser_form_check_for(struct app *a, const struct http_req *r,
+    const struct uuid *sign_in, const char *token, struct err *err)
+{
+	(void)a, (void)r;
+	assert_int_equal(sign_in->b[0], 9);
+	return token != NULL && strcmp(token, "hers") == 0
+	           ? 0
+	           : err_set(err, ERR_DENIED, "no");
 }
 
 /* She is a viewer of acme, and nothing of globex. */
@@ -117,7 +147,7 @@ account_unref(const struct account *a)
 static struct app app;
 static struct http_req req;
 static struct http_param headers[3], var = { "slug", "acme" };
-static const struct route talk = { .perm = PERM_CHAT };
+static const struct route talk = { .method = "POST", .perm = PERM_CHAT };
 static const struct route open_to_all = { .perm = PERM_PUBLIC };
 static struct caller who;
 static struct err e;
@@ -319,6 +349,61 @@ a_person_has_a_role_in_each_account(void **state)
 }
 
 static void
+a_cookie_reads_and_with_a_token_writes(void **state)
+{
+	static const struct route read = {
+		.method = "GET", .faces = FACE_ADMIN, .perm = PERM_TURN_READ
+	};
+	static const struct route put = {
+		.method = "PUT", .faces = FACE_ADMIN, .perm = PERM_SELF
+	};
+	static const struct route form = {
+		.method = "POST", .faces = FACE_PAGE, .perm = PERM_SELF
+	};
+
+	(void)state;
+	/* a chat worker knows no cookies */
+	app.face = FACE_CHAT;
+	header("cookie", "good");
+	assert_int_equal(check(&read), ERR_UNKNOWN);
+	app.face = FACE_ADMIN | FACE_PAGE;
+	assert_int_equal(check(&read), ERR_NONE);
+	assert_true(who.browser);
+	assert_null(who.origin);
+	assert_null(who.cookie);
+	guard_done(&who);
+	/* read by another site's script: refused */
+	header("sec-fetch-site", "cross-site");
+	assert_int_equal(check(&read), ERR_DENIED);
+	headers[1].value = "same-origin";
+	assert_int_equal(check(&read), ERR_NONE);
+	guard_done(&who);
+	/* to write needs the token of a form; a page's is in its body */
+	assert_int_equal(check(&put), ERR_DENIED);
+	assert_int_equal(check(&form), ERR_NONE);
+	guard_done(&who);
+	header("x-form-token", "another's");
+	assert_int_equal(check(&put), ERR_DENIED);
+	headers[2].value = "hers";
+	assert_int_equal(check(&put), ERR_NONE);
+	guard_done(&who);
+	/* a key that is shown is looked at, and nothing else */
+	req.nparams = 1;
+	header("authorization", "Bearer sb_live_wrong");
+	assert_int_equal(check(&read), ERR_UNKNOWN);
+	req.nparams = 1;
+	headers[0].value = "bad";
+	assert_int_equal(check(&read), ERR_UNKNOWN);
+	/* a renewed cookie is told, also with a refusal */
+	headers[0].value = "old";
+	assert_int_equal(check(&talk), ERR_DENIED);
+	assert_string_equal(who.cookie, "new");
+	assert_null(who.key);
+	assert_int_equal(key_refs + account_refs, 0);
+	app.face = 0;
+}
+
+static void
 a_public_route_asks_nobody(void **state)
 {
 	(void)state;
@@ -338,6 +423,8 @@ main(void)
 		cmocka_unit_test_setup(a_widget_key_needs_its_origin, begin),
 		cmocka_unit_test_setup(
 		    a_person_has_a_role_in_each_account, begin),
+		cmocka_unit_test_setup(
+		    a_cookie_reads_and_with_a_token_writes, begin),
 		cmocka_unit_test_setup(a_public_route_asks_nobody, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
