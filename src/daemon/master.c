@@ -34,6 +34,7 @@
 #include "db/journal.h"
 #include "shm/change.h"
 #include "shm/epoch.h"
+#include "shm/pace.h"
 #include "shm/person.h"
 #include "shm/procs.h"
 #include "shm/shm.h"
@@ -322,6 +323,7 @@ memory_map(const struct conf *c)
 	procs_map();
 	epoch_map((uint32_t)c->max_slots);
 	person_map((uint32_t)c->max_slots);
+	pace_map();
 	change_map();
 	quota_map((uint32_t)c->max_slots);
 	pwhash_map((unsigned)c->password_hashes, (unsigned)c->password_waiting,

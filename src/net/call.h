@@ -112,6 +112,7 @@ struct net_reply {
 	char requests_left[16], requests_reset[24];
 	char tokens_left[16], tokens_reset[24];
 	char upstream_id[96]; /* x-request-id or request-id */
+	char etag[128], cache_control[128];
 	bool encoded; /* the body has a content-encoding nobody asked for */
 	int64_t first_byte_ns; /* of the body, after the start; 0 none */
 	size_t bytes;          /* of the body */

@@ -169,18 +169,32 @@ egress_new(const void *ctx, const char *const *allow, struct err *e)
 	return g;
 }
 
+static bool
+is_opened(const struct egress *g, const unsigned char b[16])
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (in_range(b, &g->allow[i]))
+			return true;
+	return false;
+}
+
+bool
+egress_opened(const struct egress *g, const char *address)
+{
+	unsigned char b[16];
+	bool v4;
+
+	return read_address(address, b, &v4) && is_opened(g, b);
+}
+
 bool
 egress_allows(const struct egress *g, const char *address)
 {
 	unsigned char b[16];
 	bool v4;
 
-	if (!read_address(address, b, &v4))
-		return false;
-	for (size_t i = 0; i < g->n; i++)
-		if (in_range(b, &g->allow[i]))
-			return true;
-	return is_public(b);
+	return read_address(address, b, &v4) &&
+	       (is_opened(g, b) || is_public(b));
 }
 
 bool

@@ -49,6 +49,9 @@ struct egress *egress_new(
  */
 bool egress_allows(const struct egress *, const char *address);
 
+/* Is ${address} in one of the ranges that the operator has opened? */
+bool egress_opened(const struct egress *, const char *address);
+
 struct egress_url {
 	bool tls;
 	char host[EGRESS_HOST_MAX + 3]; /* lower case; IPv6 in brackets */

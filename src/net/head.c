@@ -63,6 +63,8 @@ head_field(struct net_reply *r, const char *line, size_t len)
 	KEEP("x-ratelimit-reset-tokens", tokens_reset)
 	KEEP("x-request-id", upstream_id)
 	KEEP("request-id", upstream_id)
+	KEEP("etag", etag)
+	KEEP("cache-control", cache_control)
 #undef KEEP
 	if (name_is(line, n, "content-encoding")) {
 		copy_value(coding, sizeof(coding), v, vn);
