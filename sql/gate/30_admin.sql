@@ -20,11 +20,12 @@ GRANT EXECUTE ON FUNCTION gate.admin_account_id(text) TO sb_admin;
 
 -- All accounts, or the one of that slug.  A limit is what holds: the account's
 -- own number, else the tier's; -1 is unlimited.
+DROP FUNCTION IF EXISTS gate.admin_accounts(text);
 CREATE OR REPLACE FUNCTION gate.admin_accounts(p_slug text)
 RETURNS TABLE (id uuid, slug text, name text, tier text, is_active boolean,
 	max_agents bigint, own_max_agents boolean, requests_per_hour bigint,
 	own_requests_per_hour boolean, agents bigint, config_epoch bigint,
-	created_at timestamptz)
+	created_at timestamptz, ends_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT a.id, a.slug, a.name, a.tier, a.is_active,
@@ -34,7 +35,7 @@ AS $$
 		a.requests_per_hour IS NOT NULL,
 		(SELECT count(*) FROM agent_instances i
 			WHERE i.account_id = a.id AND i.status <> 'archived'),
-		a.config_epoch, a.created_at
+		a.config_epoch, a.created_at, a.ends_at
 	FROM accounts a JOIN tiers t ON t.name = a.tier
 	WHERE p_slug IS NULL OR a.slug = p_slug
 	ORDER BY a.slug
@@ -92,13 +93,16 @@ $$;
 REVOKE ALL ON FUNCTION gate.admin_key_good(uuid, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.admin_key_good(uuid, bytea) TO sb_admin;
 
--- A page of all accounts in the order of their slugs, after ${p_after}.
+-- A page of all accounts in the order of their slugs, after ${p_after}; of those
+-- that end, of the others, or (null) of both.
+DROP FUNCTION IF EXISTS gate.admin_accounts_page(text, boolean, text, integer);
+DROP FUNCTION IF EXISTS gate.admin_accounts_page(text, boolean, text, integer, boolean);
 CREATE OR REPLACE FUNCTION gate.admin_accounts_page(p_tier text, p_active boolean,
-	p_after text, p_rows integer)
+	p_after text, p_rows integer, p_ending boolean DEFAULT NULL)
 RETURNS TABLE (id uuid, slug text, name text, tier text, is_active boolean,
 	max_agents bigint, own_max_agents boolean, requests_per_hour bigint,
 	own_requests_per_hour boolean, agents bigint, created_at timestamptz,
-	updated_at timestamptz)
+	updated_at timestamptz, ends_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT a.id, a.slug, a.name, a.tier, a.is_active,
@@ -108,12 +112,14 @@ AS $$
 		a.requests_per_hour IS NOT NULL,
 		(SELECT count(*) FROM agent_instances i
 			WHERE i.account_id = a.id AND i.status <> 'archived'),
-		a.created_at, a.updated_at
+		a.created_at, a.updated_at, a.ends_at
 	FROM accounts a JOIN tiers t ON t.name = a.tier
 	WHERE (p_after IS NULL OR a.slug > p_after)
 		AND (p_tier IS NULL OR a.tier = p_tier)
 		AND (p_active IS NULL OR a.is_active = p_active)
+		AND (p_ending IS NULL OR (a.ends_at IS NOT NULL) = p_ending)
 	ORDER BY a.slug LIMIT p_rows
 $$;
-REVOKE ALL ON FUNCTION gate.admin_accounts_page(text, boolean, text, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.admin_accounts_page(text, boolean, text, integer) TO sb_admin;
+REVOKE ALL ON FUNCTION gate.admin_accounts_page(text, boolean, text, integer, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.admin_accounts_page(text, boolean, text, integer, boolean)
+	TO sb_admin;

@@ -25,6 +25,7 @@ struct app {
 	struct tokens *tokens;
 	struct vault *vault;         /* of secrets at rest; admin workers */
 	int64_t access_s, refresh_s; /* lives of tokens, seconds */
+	int64_t grace_days;          /* of deleted accounts */
 	struct mail_conf mail;
 	const char *mail_templates;     /* directory */
 	const char *const *public_urls; /* the first one is for links */

@@ -152,7 +152,7 @@ answer_again(struct app *app, struct telling *f, const struct caller *who,
 
 static void
 answer(struct app *app, struct http_req *req, struct http_resp *resp,
-    const struct caller *who, struct chat_ask *ask)
+    struct caller *who, struct chat_ask *ask)
 {
 	struct chat_turn *t;
 	struct err e;
@@ -161,7 +161,7 @@ answer(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	do {
 		memset(&e, 0, sizeof(e));
-		telling_init(&f, app, req, resp, ask->stream);
+		telling_init(&f, app, req, resp, who, ask->stream);
 		rc = chat_turn_run(&app->chat, ask, &f.sink, req->ctx, &t, &e);
 		if (rc < 0)
 			log_failure(t, &e);
@@ -171,6 +171,10 @@ answer(struct app *app, struct http_req *req, struct http_resp *resp,
 		 answer_again(app, &f, who, t) < 0);
 	if (f.begun || http_sent(resp))
 		return;
+	if (f.cut) { /* nobody is answered any more who may not ask */
+		problem_send(req, resp, &f.why, NULL);
+		return;
+	}
 	if (t->replay)
 		http_set(resp, "Idempotent-Replayed", "true");
 	answer_whole(req, resp, t, rc, &e);

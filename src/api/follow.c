@@ -167,7 +167,7 @@ wait_for_more(struct following *x, bool runs)
 {
 	int64_t now = clock_mono();
 
-	if (telling_begin(x->f) < 0)
+	if (telling_begin(x->f) < 0 || telling_still(x->f) < 0)
 		return -1;
 	if (x->f->n != x->told) {
 		x->told = x->f->n;
@@ -273,7 +273,7 @@ api_resume(struct app *app, struct http_req *req, struct http_resp *resp,
 	struct err e = { 0 };
 	struct uuid turn;
 
-	telling_init(&f, app, req, resp, true);
+	telling_init(&f, app, req, resp, who, true);
 	if (read_turn(req, &turn, &e) < 0 ||
 	    read_position(req, &turn, &f.from, &e) < 0 ||
 	    follow_turn(app, &f, who, &turn, &e) < 0) {

@@ -13,6 +13,8 @@
 #include "auth/key.h"
 #include "auth/token.h"
 #include "http/request.h"
+#include "shm/epoch.h"
+#include "shm/person.h"
 #include "util/clock.h"
 #include "util/str.h"
 
@@ -83,27 +85,26 @@ find_browser(struct app *app, const struct http_req *req,
 		return err_set(
 		    e, ERR_DENIED, "this was sent by a page of another site");
 	return keys_find_user(
-	    app->keys, user, NULL, req->started + LOOKUP_WAIT, &out->key, e);
+	    app->keys, user, NULL, out->deadline, &out->key, e);
 }
 
 static int
 find_key(struct app *app, const struct http_req *req, const struct route *route,
     struct token *user, struct caller *out, struct err *e)
 {
-	int64_t deadline = req->started + LOOKUP_WAIT;
 	const char *widget = http_header(req, "x-widget-key");
 	const char *token = guard_bearer(req);
 
 	if (token && token_form(token)) {
-		if (token_check(app->tokens, token, deadline, user, e) < 0)
+		if (token_check(app->tokens, token, out->deadline, user, e) < 0)
 			return -1;
 		out->sign_in = user->sign_in;
 		return keys_find_user(
-		    app->keys, user, NULL, deadline, &out->key, e);
+		    app->keys, user, NULL, out->deadline, &out->key, e);
 	}
 	if (token)
 		return keys_find(
-		    app->keys, KEY_API, token, deadline, &out->key, e);
+		    app->keys, KEY_API, token, out->deadline, &out->key, e);
 	if (!widget && (app->face & FACE_PAGE) != 0 &&
 	    http_header(req, "cookie") != NULL)
 		return find_browser(app, req, route, user, out, e);
@@ -111,43 +112,51 @@ find_key(struct app *app, const struct http_req *req, const struct route *route,
 		return err_set(e, ERR_UNKNOWN,
 		    "show an API key or an access token as Authorization: "
 		    "Bearer, or a widget key as X-Widget-Key");
-	if (keys_find(app->keys, KEY_WIDGET, widget, deadline, &out->key, e) <
-	    0)
+	if (keys_find(
+		app->keys, KEY_WIDGET, widget, out->deadline, &out->key, e) < 0)
 		return -1;
 	return check_origin(req, out, e);
 }
 
 /* A person has a role in each account, or none; a key belongs to one. */
 static int
-enter(struct app *app, const struct http_req *req, const struct token *user,
-    struct caller *out, struct err *e)
+enter(struct app *app, const struct token *user, struct caller *out,
+    struct err *e)
 {
 	const struct key *here;
 
 	if (out->key->kind != KEY_USER)
 		return 0;
-	if (keys_find_user(app->keys, user, &out->account->id,
-		req->started + LOOKUP_WAIT, &here, e) < 0)
+	if (keys_find_user(app->keys, user, &out->account->id, out->deadline,
+		&here, e) < 0)
 		return -1;
 	key_unref(out->key);
 	out->key = here;
 	return here->role == ROLE_NONE ? -1 : 0;
 }
 
+/* A suspended account is there for those alone who may end that. */
+static bool
+is_open(const struct app *app, const struct caller *c)
+{
+	return c->account->active || ((app->face & FACE_ADMIN) != 0 &&
+					 c->key->role == ROLE_PLATFORM_ADMIN);
+}
+
 static int
-find_account(struct app *app, const struct http_req *req, const char *slug,
-    const struct token *user, struct caller *out, struct err *e)
+find_account(struct app *app, const char *slug, const struct token *user,
+    struct caller *out, struct err *e)
 {
 	static const char absent[] = "there is nothing here for this caller";
 
 	if (!str_is_slug(slug))
 		return err_set(e, ERR_NOT_FOUND, absent);
-	if (accounts_by_slug(app->accounts, slug, req->started + LOOKUP_WAIT,
-		&out->account, e) < 0)
+	if (accounts_by_slug(
+		app->accounts, slug, out->deadline, &out->account, e) < 0)
 		return e->code == ERR_NOT_FOUND
 		           ? err_set(e, ERR_NOT_FOUND, absent)
 		           : -1;
-	if (!out->account->active || enter(app, req, user, out, e) < 0)
+	if (enter(app, user, out, e) < 0 || !is_open(app, out))
 		return e->code == ERR_NONE ? err_set(e, ERR_NOT_FOUND, absent)
 		                           : -1;
 	return id_eq(&out->account->id, &out->key->account_id)
@@ -164,7 +173,7 @@ check(struct app *app, struct http_req *req, const struct route *route,
 
 	if (find_key(app, req, route, &user, out, e) < 0)
 		return -1;
-	if (slug && find_account(app, req, slug, &user, out, e) < 0)
+	if (slug && find_account(app, slug, &user, out, e) < 0)
 		return -1;
 	if (!perm_allowed(out->key->role, route->perm))
 		return err_set(e, ERR_DENIED, "the role %s may not do this",
@@ -172,15 +181,19 @@ check(struct app *app, struct http_req *req, const struct route *route,
 	return 0;
 }
 
-int
-guard_check(struct app *app, struct http_req *req, const struct route *route,
-    struct caller *out, struct err *e)
+static int
+check_until(struct app *app, struct http_req *req, const struct route *route,
+    int64_t deadline, struct caller *out, struct err *e)
 {
 	memset(out, 0, sizeof(*out));
+	out->route = route;
+	out->deadline = deadline;
 	if (route->perm == PERM_PUBLIC)
 		return 0;
-	if (check(app, req, route, out, e) == 0)
+	if (check(app, req, route, out, e) == 0) {
+		out->epoch = out->key->epoch;
 		return 0;
+	}
 
 	/* where the answer may be read stays known */
 	const char *origin = out->origin, *cookie = out->cookie;
@@ -188,6 +201,36 @@ guard_check(struct app *app, struct http_req *req, const struct route *route,
 	guard_done(out);
 	out->origin = origin;
 	out->cookie = cookie;
+	return -1;
+}
+
+int
+guard_check(struct app *app, struct http_req *req, const struct route *route,
+    struct caller *out, struct err *e)
+{
+	return check_until(app, req, route, req->started + LOOKUP_WAIT, out, e);
+}
+
+int
+guard_still(
+    struct app *app, struct http_req *req, struct caller *who, struct err *e)
+{
+	struct caller now;
+	struct err why = { 0 };
+
+	if (epoch_current(who->key->account_slot, who->epoch) &&
+	    (who->key->kind != KEY_USER ||
+		person_current(who->key->user_slot, who->key->version)))
+		return 0;
+	if (check_until(app, req, who->route, clock_mono() + LOOKUP_WAIT, &now,
+		&why) == 0) {
+		who->epoch = now.epoch;
+		guard_done(&now);
+		return 0;
+	}
+	if (why.code == ERR_UNAVAILABLE || why.code == ERR_TIMEOUT)
+		return 0;
+	*e = why;
 	return -1;
 }
 

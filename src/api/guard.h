@@ -19,12 +19,17 @@ struct caller {
 	struct uuid sign_in;           /* of a KEY_USER's token */
 	bool browser;                  /* known by a browser's cookie */
 	const char *cookie; /* what that is to become, or NULL; the request's */
+	/* For guard_still(): what for, and until when it was all right. */
+	const struct route *route;
+	int64_t deadline;
+	uint64_t epoch;
 };
 
 /*
  * 401 before any 404: an unknown caller learns nothing about what exists.  A
- * known caller of another account, an unknown and an inactive account are the
- * same ERR_NOT_FOUND.  A widget key from an origin that it does not allow is
+ * known caller of another account, an unknown and a suspended account are the
+ * same ERR_NOT_FOUND; but the management of a suspended one is open to platform
+ * administrators.  A widget key from an origin that it does not allow is
  * ERR_DENIED, and so is a role that may not.
  *
  * A browser's cookie is taken where no key is shown, on the admin face only:
@@ -39,6 +44,14 @@ struct caller {
 int guard_check(struct app *, struct http_req *, const struct route *,
     struct caller *out, struct err *e);
 void guard_done(struct caller *);
+/*
+ * May the caller of a request that goes on for long still do what it does?
+ * Asks again when something of the account or the person has changed; else it
+ * costs two looks at shared memory.  0, also while nobody can tell; or -1 with
+ * what a new request would be told.  The request's thread.
+ */
+int guard_still(
+    struct app *, struct http_req *, struct caller *, struct err *e);
 
 /* Routes about oneself are for people: ERR_DENIED for a key, which has no
  * self. */

@@ -61,6 +61,8 @@ API_HANDLER(api_account_list); /* manage/accounts.c */
 API_HANDLER(api_account_create);
 API_HANDLER(api_account_get);
 API_HANDLER(api_account_change);
+API_HANDLER(api_account_end);
+API_HANDLER(api_account_restore);
 API_HANDLER(api_agent_list); /* manage/agents.c */
 API_HANDLER(api_agent_create);
 API_HANDLER(api_agent_get);

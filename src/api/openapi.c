@@ -96,8 +96,9 @@ static const struct parameter {
 	    "now. Without it the last write wins." },
 	{ "tier", "query", "{\"type\":\"string\"}", "Only of this tier." },
 	{ "status#account", "query",
-	    "{\"type\":\"string\",\"enum\":[\"active\",\"suspended\"]}",
-	    "Only those." },
+	    "{\"type\":\"string\",\"enum\":[\"active\",\"suspended\","
+	    "\"ending\"]}",
+	    "Only those; ending ones are suspended too." },
 	{ "status#agent", "query",
 	    "{\"type\":\"string\",\"enum\":[\"active\",\"inactive\","
 	    "\"archived\"]}",

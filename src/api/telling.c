@@ -12,17 +12,21 @@
 #include <string.h>
 
 #include "api/app.h"
+#include "api/guard.h"
 #include "api/problem.h"
 #include "chat/event_log.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/sse.h"
 #include "net/call.h"
+#include "util/clock.h"
 #include "util/json.h"
 
 #include "util/banned.h"
 
 #define EVENT_MAX (10 * 1024 * 1024)
+/* How often it is asked whether the caller still may. */
+#define LOOK_MS 500
 
 void
 telling_limits(struct http_resp *resp, const struct quota_state *q)
@@ -32,6 +36,37 @@ telling_limits(struct http_resp *resp, const struct quota_state *q)
 	http_setf(resp, "RateLimit-Limit", "%lld", (long long)q->limit);
 	http_setf(resp, "RateLimit-Remaining", "%lld", (long long)q->remaining);
 	http_setf(resp, "RateLimit-Reset", "%lld", (long long)q->reset_s);
+}
+
+/* To this reader alone: the turn, and whoever else follows it, may go on. */
+static void
+tell_why(struct telling *f)
+{
+	json_auto_t *problem = problem_json(f->req, &f->why);
+
+	buf_clear(&f->json);
+	json_write(&f->json, problem);
+	if (!buf_failed(&f->json))
+		sse_event(
+		    f->resp, "error", f->turn, f->n, f->json.data, f->json.len);
+}
+
+int
+telling_still(struct telling *f)
+{
+	int64_t now = clock_mono();
+
+	if (f->cut)
+		return -1;
+	if (f->who == NULL || now - f->looked < LOOK_MS * CLOCK_MS)
+		return 0;
+	f->looked = now;
+	if (guard_still(f->app, f->req, f->who, &f->why) == 0)
+		return 0;
+	f->cut = true;
+	if (f->begun)
+		tell_why(f);
+	return -1;
 }
 
 /*
@@ -48,8 +83,8 @@ whole_opened(struct chat_sink *s, const struct chat_turn *t)
 static int
 whole_text(struct chat_sink *s, const char *piece, size_t len)
 {
-	(void)s, (void)piece, (void)len;
-	return 0;
+	(void)piece, (void)len;
+	return telling_still((struct telling *)s);
 }
 
 static int
@@ -71,8 +106,7 @@ whole_tool_result(struct chat_sink *s, const char *id, const char *name,
 static int
 whole_beat(struct chat_sink *s)
 {
-	(void)s;
-	return 0;
+	return telling_still((struct telling *)s);
 }
 
 /*
@@ -103,6 +137,8 @@ keep(struct telling *f, const char *event, const char *data, size_t len)
 static int
 send_event(struct telling *f, const char *event)
 {
+	if (f->cut)
+		return -1;
 	if (f->n <= f->from)
 		return 0; /* the reader has it */
 	if (telling_begin(f) < 0)
@@ -175,6 +211,7 @@ stream_text(struct chat_sink *s, const char *piece, size_t len)
 
 	if (len == 0)
 		return 0;
+	(void)telling_still(f);
 	f->n += (int64_t)len;
 	keep(f, "delta", piece, len);
 	buf_clear(&f->json);
@@ -218,7 +255,15 @@ stream_tool_result(struct chat_sink *s, const char *id, const char *name,
 static int
 stream_beat(struct chat_sink *s)
 {
-	return sse_ping(((struct telling *)s)->resp);
+	struct telling *f = (struct telling *)s;
+	int64_t now = clock_mono();
+
+	if (telling_still(f) < 0)
+		return -1;
+	if (now - f->pinged < f->app->beat_ms * CLOCK_MS)
+		return 0;
+	f->pinged = now;
+	return sse_ping(f->resp);
 }
 
 void
@@ -376,10 +421,13 @@ wait_for(struct chat_sink *s, int ms)
 }
 
 void
-telling_init(struct telling *f, const struct app *app, struct http_req *req,
-    struct http_resp *resp, bool stream)
+telling_init(struct telling *f, struct app *app, struct http_req *req,
+    struct http_resp *resp, struct caller *who, bool stream)
 {
 	memset(f, 0, sizeof(*f));
+	f->app = app;
+	f->who = who;
+	f->looked = clock_mono();
 	f->req = req;
 	f->resp = resp;
 	buf_init(&f->json, req->ctx, EVENT_MAX);
@@ -396,5 +444,5 @@ telling_init(struct telling *f, const struct app *app, struct http_req *req,
 				   .beat = whole_beat };
 	f->sink.wait = wait_for;
 	f->sink.gone_fd = req->gone_fd;
-	f->sink.beat_ms = app->beat_ms;
+	f->sink.beat_ms = app->beat_ms < LOOK_MS ? app->beat_ms : LOOK_MS;
 }

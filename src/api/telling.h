@@ -10,6 +10,7 @@
 #include "util/buf.h"
 
 struct app;
+struct caller;
 struct http_req;
 struct http_resp;
 
@@ -25,11 +26,19 @@ struct telling {
 	int64_t n;    /* position in the stream */
 	int64_t from; /* what the reader has had already */
 	bool begun;   /* the stream has; nothing else can be answered */
+	struct app *app;
+	struct caller *who; /* NULL: nobody asks whether he still may */
+	int64_t looked, pinged;
+	bool cut; /* the caller may no longer */
+	struct err why;
 };
 
 /* A sink for a turn that is about to run. */
-void telling_init(struct telling *f, const struct app *app,
-    struct http_req *req, struct http_resp *resp, bool stream);
+void telling_init(struct telling *f, struct app *app, struct http_req *req,
+    struct http_resp *resp, struct caller *who, bool stream);
+/* May the caller still listen?  Looks at most a few times a second; -1, from
+ * then on, with f->why, and the stream has been told. */
+int telling_still(struct telling *f);
 /* RateLimit-*: of every counted answer, and of every refusal by a limit. */
 void telling_limits(struct http_resp *, const struct quota_state *);
 /* Begin the stream, when that has not been done; -1: the reader has left. */

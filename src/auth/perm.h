@@ -33,6 +33,8 @@ enum perm {
 	PERM_ACCOUNT_READ,
 	PERM_ACCOUNT_WRITE,
 	PERM_ACCOUNT_LIMITS, /* its tier, its limits, whether it is active */
+	PERM_ACCOUNT_END,    /* delete it, after a time of grace */
+	PERM_ACCOUNT_EXPORT, /* take all of it along */
 	PERM_AGENT_READ,
 	PERM_AGENT_WRITE,
 	PERM_AGENT_CONFIG,

@@ -88,13 +88,15 @@ static const struct db_stmt account_list_sql = { "cli_account_list",
 	"SELECT slug, name, tier, is_active, nullif(max_agents, -1),"
 	" own_max_agents, nullif(requests_per_hour, -1),"
 	" own_requests_per_hour, agents, config_epoch, id, " ROWS_UTC(
-	    "created_at") " FROM gate.admin_accounts($1)" };
+	    "created_at") ", " ROWS_UTC("ends_at") " FROM "
+						   "gate.admin_accounts($1)" };
 static const struct rows_col account_cols[] = { { "slug", ROW_TEXT },
 	{ "name", ROW_TEXT }, { "tier", ROW_TEXT }, { "is_active", ROW_BOOL },
 	{ "max_agents", ROW_INT }, { "own_max_agents", ROW_BOOL },
 	{ "requests_per_hour", ROW_INT }, { "own_requests_per_hour", ROW_BOOL },
 	{ "agents", ROW_INT }, { "config_epoch", ROW_INT }, { "id", ROW_TEXT },
-	{ "created_at", ROW_TEXT }, { NULL, ROW_END } };
+	{ "created_at", ROW_TEXT }, { "ends_at", ROW_TEXT },
+	{ NULL, ROW_END } };
 
 int
 store_account_list(struct db_pool *db, json_t **ret, struct err *e)
@@ -194,6 +196,60 @@ store_account_active(struct db_pool *db, const struct uuid *account,
 		active ? "t" : "f", json_boolean(active) };
 
 	return account_set(db, account, &change, who, e);
+}
+
+static const struct db_stmt account_end_sql = { "cli_account_end",
+	"WITH c AS (UPDATE accounts SET is_active = false, ends_at = now() +"
+	" make_interval(days => $2), updated_at = now() WHERE id = $1"
+	" AND ends_at IS NULL RETURNING 1)"
+	" SELECT gate.found(count(*), 'account that stays') FROM c" };
+static const struct db_stmt account_restore_sql = { "cli_account_restore",
+	"WITH c AS (UPDATE accounts SET is_active = true, ends_at = NULL,"
+	" updated_at = now() WHERE id = $1 AND ends_at > now() RETURNING 1)"
+	" SELECT gate.found(count(*), 'account that is going to be deleted')"
+	" FROM c" };
+
+/* Run ${call} for the account and record it. */
+static int
+account_act(struct db_pool *db, const struct uuid *account,
+    struct db_call *call, const char *action, const char *id,
+    const struct audit_entry *who, struct err *e)
+{
+	struct audit_entry entry = *who;
+	void *ctx = mem_root("account");
+	int rc;
+
+	entry.action = action;
+	entry.object_kind = "account";
+	entry.object_id = id;
+	rc = rows_record(db, account, call, 1, &entry, ctx, e);
+	mem_free(ctx);
+	return rc;
+}
+
+int
+store_account_end(struct db_pool *db, const struct uuid *account, int64_t days,
+    const struct audit_entry *who, struct err *e)
+{
+	char id[UUID_TEXT], number[24];
+	struct db_call call = { &account_end_sql, .param = { id, number },
+		.nparams = 2 };
+
+	id_format(account, id);
+	snprintf(number, sizeof number, "%" PRId64, days);
+	return account_act(db, account, &call, "account.delete", id, who, e);
+}
+
+int
+store_account_restore(struct db_pool *db, const struct uuid *account,
+    const struct audit_entry *who, struct err *e)
+{
+	char id[UUID_TEXT];
+	struct db_call call = { &account_restore_sql, .param = { id },
+		.nparams = 1 };
+
+	id_format(account, id);
+	return account_act(db, account, &call, "account.restore", id, who, e);
 }
 
 int

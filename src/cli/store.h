@@ -37,6 +37,12 @@ int store_account_tier(struct db_pool *, const struct uuid *account,
     const char *tier, const struct audit_entry *who, struct err *);
 int store_account_active(struct db_pool *, const struct uuid *account,
     bool active, const struct audit_entry *who, struct err *);
+/* Suspended now, and removed in ${days}; ERR_NOT_FOUND: it is to be already. */
+int store_account_end(struct db_pool *, const struct uuid *account,
+    int64_t days, const struct audit_entry *who, struct err *);
+/* ERR_NOT_FOUND: it is not to be removed, or it is being so. */
+int store_account_restore(struct db_pool *, const struct uuid *account,
+    const struct audit_entry *who, struct err *);
 /* ${name}: max_agents or requests_per_hour; ${value}: -1 unlimited, NULL the
  * tier's. */
 int store_account_limit(struct db_pool *, const struct uuid *account,

@@ -6,6 +6,7 @@
 #include "cli/out.h"
 #include "cli/store.h"
 #include "cli/verbs.h"
+#include "conf/conf.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -21,7 +22,7 @@ static const struct out_col show_cols[] = { { "slug", "slug" },
 	{ "requests_per_hour", "requests_per_hour" },
 	{ "own_requests_per_hour", "own requests_per_hour" },
 	{ "config_epoch", "configuration epoch" }, { "created_at", "created" },
-	{ NULL, NULL } };
+	{ "ends_at", "will be removed" }, { NULL, NULL } };
 
 /* For people: no number is "unlimited". */
 static void
@@ -174,4 +175,30 @@ int
 verb_account_deactivate(struct cli *c, struct err *e)
 {
 	return set_active(c, false, e);
+}
+
+int
+verb_account_delete(struct cli *c, struct err *e)
+{
+	const struct conf *conf;
+	struct db_pool *db;
+	struct uuid id;
+
+	if (cli_conf(c, &conf, e) != 0 || cli_account(c, &db, &id, e) != 0 ||
+	    store_account_end(
+		db, &id, conf->account_grace_days, cli_who(c), e) != 0)
+		return -1;
+	return show(c, db, e);
+}
+
+int
+verb_account_restore(struct cli *c, struct err *e)
+{
+	struct db_pool *db;
+	struct uuid id;
+
+	if (cli_account(c, &db, &id, e) != 0 ||
+	    store_account_restore(db, &id, cli_who(c), e) != 0)
+		return -1;
+	return show(c, db, e);
 }

@@ -279,6 +279,14 @@ const struct verb verbs[] = {
 	    "answer 404 for all of an account",
 	    "Nothing is removed; the change is live in every worker at once.",
 	    NULL, false, verb_account_deactivate },
+	{ "account delete", "SLUG", 1, 1,
+	    "suspend an account, and remove all it has after a time of grace",
+	    "Until then, account_grace_days, it can be brought back with "
+	    "account restore.",
+	    NULL, false, verb_account_delete },
+	{ "account restore", "SLUG", 1, 1,
+	    "bring back an account that is going to be removed", NULL, NULL,
+	    false, verb_account_restore },
 	{ "agent create", SLUG_AGENT, 2, 2, "make an agent instance",
 	    "TYPE is that of a template: sales, research, rag, "
 	    "digital_expert. The configuration is merged over the template.",

@@ -18,6 +18,7 @@
 #include "daemon/mailbox.h"
 #include "daemon/parts.h"
 #include "daemon/process.h"
+#include "daemon/purge.h"
 #include "daemon/retain.h"
 #include "daemon/store.h"
 #include "db/db.h"
@@ -72,6 +73,7 @@ struct jobs {
 	int64_t journals_since; /* 0: none wait */
 	int64_t due[JOB_COUNT];
 	struct retain retain;
+	struct purge purge;
 	struct vault *vault;
 	int64_t sign_at;
 	/* Who was told to the database, and when; by slot. */
@@ -235,6 +237,18 @@ jobs_retain(struct jobs *j)
 	return -1;
 }
 
+/* Accounts whose time of grace is over. */
+static int
+jobs_purge(struct jobs *j)
+{
+	struct err e = { 0 };
+
+	if (purge_tend(&j->purge, j->db, &e) == 0)
+		return 0;
+	jobs_note(j, "accounts_ended", &e);
+	return -1;
+}
+
 /* What was recorded since is signed, so that nobody can make it anew. */
 static int
 jobs_sign(struct jobs *j)
@@ -266,7 +280,7 @@ jobs_main(void *arg)
 	while (!atomic_load(&j->stop)) {
 		if (jobs_gone(j) == 0 && jobs_seen(j) == 0 &&
 		    jobs_timers(j) == 0 && jobs_retain(j) == 0 &&
-		    jobs_sign(j) == 0)
+		    jobs_purge(j) == 0 && jobs_sign(j) == 0)
 			jobs_note(j, NULL, NULL);
 		jobs_sweep(j);
 		at = clock_mono() + TICK_MS * CLOCK_MS;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/audit.h"
 #include "db/db.h"
 #include "llm/price.h"
 #include "util/buf.h"
@@ -177,6 +178,51 @@ store_retain(struct db_pool *db, int table, int64_t days, int64_t deadline,
 
 	snprintf(number, sizeof(number), "%lld", (long long)days);
 	return run_one(db, &c, deadline, n, e);
+}
+
+static const struct db_stmt account_purge = { "daemon_account_purge",
+	"SELECT account_id, slug, name, gone FROM gate.account_purge($1)" };
+static const struct db_stmt account_forget = { "daemon_account_forget",
+	"SELECT gate.found(gate.account_forget($1), 'account')" };
+
+int
+store_account_purge(struct db_pool *db, int rows, int64_t deadline,
+    const void *ctx, struct store_purged *out, struct err *e)
+{
+	char number[16];
+	struct db_call c = {
+		.stmt = &account_purge, .param = { number }, .nparams = 1
+	};
+
+	snprintf(number, sizeof(number), "%d", rows);
+	if (db_run(db, DB_WRITE, NULL, &c, 1, deadline, ctx, e) != 0)
+		return -1;
+	if (db_rows(c.result) == 0)
+		return 0;
+	out->account = db_text(c.result, 0, 0);
+	out->slug = db_text(c.result, 0, 1);
+	out->name = db_text(c.result, 0, 2);
+	out->gone = db_int(c.result, 0, 3);
+	return 1;
+}
+
+int
+store_account_forget(struct db_pool *db, const struct store_purged *p,
+    int64_t rows, int64_t deadline, const void *ctx, struct err *e)
+{
+	json_auto_t *before = json_pack("{s:s, s:s, s:I}", "slug", p->slug,
+	    "name", p->name, "rows", (json_int_t)rows);
+	const struct audit_entry entry = { .action = "account.end",
+		.actor_kind = "system",
+		.object_kind = "account",
+		.object_id = p->account,
+		.before = before };
+	struct db_call calls[2] = { { .stmt = &account_forget,
+	    .param = { p->account },
+	    .nparams = 1 } };
+
+	audit_call(ctx, NULL, &entry, &calls[1]);
+	return db_run(db, DB_WRITE, NULL, calls, 2, deadline, ctx, e);
 }
 
 int

@@ -48,6 +48,18 @@ const char *store_retained_name(int table);
 int store_retain(struct db_pool *, int table, int64_t days, int64_t deadline,
     int64_t *n, struct err *e);
 
+/* What a step has taken of a deleted account; memory below the step's ctx. */
+struct store_purged {
+	const char *account, *slug, *name;
+	int64_t gone; /* 0: nothing is left but the account; -1: in use */
+};
+/* One step of removing a deleted account: 1 with *out, 0 none is due, -1. */
+int store_account_purge(struct db_pool *, int rows, int64_t deadline,
+    const void *ctx, struct store_purged *out, struct err *e);
+/* The account itself goes, and the platform's record says so. */
+int store_account_forget(struct db_pool *, const struct store_purged *,
+    int64_t rows, int64_t deadline, const void *ctx, struct err *e);
+
 /* A worker of this host is there; a worker has ended (*n: its open turns). */
 int store_worker_seen(struct db_pool *, const struct uuid *worker,
     const char *host, const char *kind, int64_t deadline, struct err *e);

@@ -7,10 +7,15 @@
 #include "api/manage/manage.h"
 #include "api/manage/store.h"
 #include "api/reply.h"
+#include "auth/key.h"
+#include "auth/sign_in.h"
+#include "http/request.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
+
+#define PROOF_WAIT (10 * CLOCK_S)
 
 static const struct manage_object account_object = { "account",
 	&manage_store_account, &manage_store_account_lock,
@@ -51,6 +56,12 @@ check_fields(struct manage *m, struct err *e)
 	return 0;
 }
 
+static bool
+is_ending(const struct manage_found *found)
+{
+	return json_is_string(json_object_get(found->json, "ends_at"));
+}
+
 static int
 account_apply(struct manage *m, void *arg, const struct manage_found *found,
     struct manage_change *c, struct err *e)
@@ -58,7 +69,9 @@ account_apply(struct manage *m, void *arg, const struct manage_found *found,
 	const json_t *active = json_object_get(m->body, "is_active");
 
 	(void)arg;
-	(void)e;
+	if (json_is_true(active) && is_ending(found))
+		return err_set(e, ERR_CONFLICT,
+		    "the account is going to be deleted: restore it");
 	c->after = json_copy(found->json);
 	json_object_update(c->after, m->body);
 	c->calls[c->ncalls++] =
@@ -98,23 +111,107 @@ MANAGE_HANDLER(api_account_change, account_change)
 static int
 account_list(struct manage *m, struct err *e)
 {
-	static const char *const states[] = { "active", "suspended", NULL };
+	static const char *const states[] = { "active", "suspended", "ending",
+		NULL };
 	const char *tier = manage_query(m, "tier", e), *state;
+	bool active, ending;
 
 	if (e->code != ERR_NONE)
 		return -1;
 	state = manage_word(m, "status", states, e);
 	if (e->code != ERR_NONE)
 		return -1;
+	active = state != NULL && strcmp(state, "active") == 0;
+	ending = state != NULL && strcmp(state, "ending") == 0;
 	struct db_call call = { .stmt = &manage_store_accounts,
-		.param = { tier, state == NULL                  ? NULL
-				 : strcmp(state, "active") == 0 ? "t"
-								: "f" },
-		.nparams = 2 };
+		.param = { tier,
+		    state == NULL ? NULL
+		    : active      ? "t"
+				  : "f",
+		    ending ? "t" : NULL },
+		.nparams = 3 };
 
 	return manage_page(m, &call, manage_store_account_cols, NULL, e);
 }
 MANAGE_HANDLER(api_account_list, account_list)
+
+/* An owner proves once more who is there; a key has nothing to prove it by. */
+static int
+prove(struct manage *m, struct err *e)
+{
+	const char *password = manage_text(m, "password");
+
+	if (m->who->key->role == ROLE_PLATFORM_ADMIN)
+		return 0;
+	if (guard_person(m->who, e) != 0)
+		return -1;
+	if (password == NULL)
+		return manage_invalid(m, e, "/password", "is needed");
+	return sign_in_prove(m->app->db, &m->who->key->id, password,
+	    m->req->started + PROOF_WAIT, e);
+}
+
+static int
+end_apply(struct manage *m, void *arg, const struct manage_found *found,
+    struct manage_change *c, struct err *e)
+{
+	char ends[CLOCK_RFC3339_SIZE];
+
+	(void)arg;
+	(void)e;
+	if (is_ending(found))
+		return 1;
+	clock_rfc3339(
+	    clock_wall_us() + m->app->grace_days * INT64_C(86400000000), ends);
+	c->after = json_copy(found->json);
+	json_object_set_new(c->after, "is_active", json_false());
+	json_object_set_new(c->after, "ends_at", json_string(ends));
+	c->calls[c->ncalls++] =
+	    (struct db_call){ .stmt = &manage_store_account_end,
+		    .param = { m->account, mem_printf(m->ctx, "%lld",
+					       (long long)m->app->grace_days) },
+		    .nparams = 2 };
+	return 0;
+}
+
+static int
+account_end(struct manage *m, struct err *e)
+{
+	if (manage_body(m, "account_end", e) != 0 || prove(m, e) != 0 ||
+	    manage_update(m, &account_object, m->account, "account.delete",
+		end_apply, NULL, e) < 0)
+		return -1;
+	return manage_show(m, &account_object, m->account, 202, e);
+}
+MANAGE_HANDLER(api_account_end, account_end)
+
+static int
+restore_apply(struct manage *m, void *arg, const struct manage_found *found,
+    struct manage_change *c, struct err *e)
+{
+	(void)arg;
+	if (!is_ending(found))
+		return err_set(
+		    e, ERR_CONFLICT, "the account is not going to be deleted");
+	c->after = json_copy(found->json);
+	json_object_set_new(c->after, "is_active", json_true());
+	json_object_set_new(c->after, "ends_at", json_null());
+	c->calls[c->ncalls++] =
+	    (struct db_call){ .stmt = &manage_store_account_restore,
+		    .param = { m->account },
+		    .nparams = 1 };
+	return 0;
+}
+
+static int
+account_restore(struct manage *m, struct err *e)
+{
+	if (manage_update(m, &account_object, m->account, "account.restore",
+		restore_apply, NULL, e) < 0)
+		return -1;
+	return manage_show(m, &account_object, m->account, 200, e);
+}
+MANAGE_HANDLER(api_account_restore, account_restore)
 
 static int
 account_refused(struct manage *m, struct err *e)

@@ -19,10 +19,12 @@
 
 /* Accounts (store_account.c).  show, lock: (account, the same); change:
  * (account, name, tier, is_active, max_agents, requests_per_hour: NULL the
- * tier's, -1 unlimited); create: (account, slug, name, tier, made when); list,
- * across accounts: (tier, active, after, rows). */
+ * tier's, -1 unlimited); create: (account, slug, name, tier, made when); end:
+ * (account, days); restore: (account); list, across accounts: (tier, active,
+ * ending, after, rows). */
 extern const struct db_stmt manage_store_account, manage_store_account_lock,
     manage_store_account_change, manage_store_account_create,
+    manage_store_account_end, manage_store_account_restore,
     manage_store_accounts;
 extern const struct rows_col manage_store_account_cols[];
 

@@ -46,6 +46,17 @@ guard_check(struct app *app, struct http_req *req, const struct route *route,
 	return 0;
 }
 
+int
+guard_still(
+    struct app *app, struct http_req *req, struct caller *who, struct err *e)
+{
+	(void)app;
+	(void)req;
+	(void)who;
+	(void)e;
+	return 0;
+}
+
 void
 guard_done(struct caller *caller)
 {
@@ -142,6 +153,8 @@ HANDLER(api_account_list)
 HANDLER(api_account_create)
 HANDLER(api_account_get)
 HANDLER(api_account_change)
+HANDLER(api_account_end)
+HANDLER(api_account_restore)
 HANDLER(api_agent_list)
 HANDLER(api_agent_create)
 HANDLER(api_agent_get)

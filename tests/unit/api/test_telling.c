@@ -14,6 +14,7 @@
 
 #include "account/account.h"
 #include "api/app.h"
+#include "api/guard.h"
 #include "api/telling.h"
 #include "chat/event_log.h"
 #include "unit/http/memio.h"
@@ -32,8 +33,18 @@ event_log_add(struct event_log *l, const struct event *ev)
 	fail_msg("%s", ev->name);
 }
 
-static const struct app app = { .beat_ms = 3000 };
+static struct app app = { .beat_ms = 3000 };
 static struct memio m;
+static bool suspended;
+
+/* In place of the guard. */
+int
+guard_still(
+    struct app *a, struct http_req *req, struct caller *who, struct err *e)
+{
+	(void)a, (void)req, (void)who;
+	return suspended ? err_set(e, ERR_NOT_FOUND, "nothing here") : 0;
+}
 
 /* What a reader has got: events, and the text of all deltas. */
 struct got {
@@ -83,7 +94,7 @@ tell(const json_t *turn, const json_t *offsets, int64_t from, struct got *g)
 	memset(&m, 0, sizeof(m));
 	memset(g, 0, sizeof(*g));
 	memio_open(&m, env);
-	telling_init(&f, &app, m.req, m.resp, true);
+	telling_init(&f, &app, m.req, m.resp, NULL, true);
 	f.from = from;
 	telling_stored(&f, turn, offsets, 0);
 	/* none where there is nothing more to tell */
@@ -227,12 +238,44 @@ a_stored_failure_says_what_it_was(void **state)
 	}
 }
 
+/* Told why, once, and nothing after it. */
+static void
+a_caller_who_may_no_longer_is_cut(void **state)
+{
+	const char *const env[] = { "REQUEST_METHOD=GET", "REQUEST_URI=/x",
+		NULL };
+	struct caller who = { 0 };
+	struct telling f;
+
+	(void)state;
+	memset(&m, 0, sizeof(m));
+	memio_open(&m, env);
+	telling_init(&f, &app, m.req, m.resp, &who, true);
+	assert_true(f.sink.beat_ms <= 500);
+	assert_int_equal(telling_begin(&f), 0);
+	assert_int_equal(f.sink.text(&f.sink, "one", 3), 0);
+	suspended = true;
+	f.looked = 0;
+	assert_int_equal(f.sink.text(&f.sink, "two", 3), -1);
+	suspended = false;
+	assert_int_equal(f.sink.text(&f.sink, "three", 5), -1);
+	assert_int_equal(f.sink.beat(&f.sink), -1);
+	assert_int_equal(f.why.code, ERR_NOT_FOUND);
+	assert_non_null(strstr(memio_body(&m), "one"));
+	assert_null(strstr(memio_body(&m), "two"));
+	assert_null(strstr(memio_body(&m), "three"));
+	assert_non_null(strstr(memio_body(&m), "event: error\n"));
+	assert_non_null(strstr(memio_body(&m), "\"status\":404"));
+	memio_close(&m);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_twice_and_nothing_lost),
 		cmocka_unit_test(a_stored_failure_says_what_it_was),
+		cmocka_unit_test(a_caller_who_may_no_longer_is_cut),
 	};
 
 	json_setup();

@@ -86,6 +86,7 @@ test_gate_list(void **state)
 	    "grantee <> proowner), ''), ' ' ORDER BY proname) FROM pg_proc "
 	    "WHERE pronamespace = 'gate'::regnamespace AND "
 	    "proowner::regrole::text <> 'sb_gate'",
+	    "account_forget:sb_job account_purge:sb_job "
 	    "maintain_partitions:sb_job retain_audit_log:sb_job "
 	    "retain_partition: retain_turns:sb_job "
 	    "retain_usage_rollups:sb_job");
