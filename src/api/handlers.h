@@ -62,6 +62,7 @@ API_HANDLER(api_account_create);
 API_HANDLER(api_account_get);
 API_HANDLER(api_account_change);
 API_HANDLER(api_account_end);
+API_HANDLER(api_account_export);
 API_HANDLER(api_account_restore);
 API_HANDLER(api_agent_list); /* manage/agents.c */
 API_HANDLER(api_agent_create);

@@ -253,6 +253,18 @@ store_account_restore(struct db_pool *db, const struct uuid *account,
 }
 
 int
+store_account_export(struct db_pool *db, const struct uuid *account,
+    const struct audit_entry *who, struct err *e)
+{
+	char id[UUID_TEXT];
+	struct db_call call = { &account_now_sql, .param = { id },
+		.nparams = 1 };
+
+	id_format(account, id);
+	return account_act(db, account, &call, "account.export", id, who, e);
+}
+
+int
 store_account_limit(struct db_pool *db, const struct uuid *account,
     const char *name, const int64_t *value, const struct audit_entry *who,
     struct err *e)

@@ -43,6 +43,9 @@ int store_account_end(struct db_pool *, const struct uuid *account,
 /* ERR_NOT_FOUND: it is not to be removed, or it is being so. */
 int store_account_restore(struct db_pool *, const struct uuid *account,
     const struct audit_entry *who, struct err *);
+/* Record that somebody takes along all that it has. */
+int store_account_export(struct db_pool *, const struct uuid *account,
+    const struct audit_entry *who, struct err *);
 /* ${name}: max_agents or requests_per_hour; ${value}: -1 unlimited, NULL the
  * tier's. */
 int store_account_limit(struct db_pool *, const struct uuid *account,

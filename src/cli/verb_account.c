@@ -1,7 +1,9 @@
 /* switchboard account: who uses the installation, and how much they may. */
+#include <stdio.h>
 #include <string.h>
 
 #include "account/account.h"
+#include "account/takeout.h"
 #include "cli/cli.h"
 #include "cli/out.h"
 #include "cli/store.h"
@@ -201,4 +203,39 @@ verb_account_restore(struct cli *c, struct err *e)
 	    store_account_restore(db, &id, cli_who(c), e) != 0)
 		return -1;
 	return show(c, db, e);
+}
+
+static int
+write_file(void *arg, const char *p, size_t n)
+{
+	return fwrite(p, 1, n, arg) == n ? 0 : -1;
+}
+
+int
+verb_account_export(struct cli *c, struct err *e)
+{
+	const char *path = cli_opt(c, "output");
+	struct db_pool *db;
+	FILE *f = stdout;
+	struct uuid id;
+	int64_t rows = 0;
+	int rc;
+
+	if (cli_account(c, &db, &id, e) != 0 ||
+	    store_account_export(db, &id, cli_who(c), e) != 0)
+		return -1;
+	if (path != NULL && (f = fopen(path, "wxe")) == NULL)
+		return err_set(e, ERR_INVALID, "%s: %m", path);
+	rc = account_takeout(db, &id, c->word[0], write_file, f, &rows, e);
+	if (path == NULL)
+		return rc;
+	if (fclose(f) != 0 && rc == 0)
+		rc = err_set(e, ERR_INVALID, "%s: %m", path);
+	if (rc != 0) {
+		(void)remove(path);
+		return -1;
+	}
+	return out_done(c,
+	    json_pack("{s:s, s:I}", "file", path, "rows", (json_int_t)rows),
+	    "%lld rows are in %s.", (long long)rows, path);
 }

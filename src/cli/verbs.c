@@ -66,6 +66,11 @@ static const struct opt account_create_opts[] = {
 	{ 0 },
 };
 
+static const struct opt account_export_opts[] = {
+	{ "output", "FILE", "a new file for it; default: standard output", 0 },
+	{ 0 },
+};
+
 static const struct opt agent_create_opts[] = {
 	{ "display-name", "NAME", "its name for people; default: NAME", 0 },
 	{ "configuration", "FILE",
@@ -287,6 +292,11 @@ const struct verb verbs[] = {
 	{ "account restore", "SLUG", 1, 1,
 	    "bring back an account that is going to be removed", NULL, NULL,
 	    false, verb_account_restore },
+	{ "account export", "SLUG", 1, 1,
+	    "write all that an account has as JSON lines",
+	    "Only its own rows, no secrets. The last line counts them: without "
+	    "it the export is not whole.",
+	    account_export_opts, false, verb_account_export },
 	{ "agent create", SLUG_AGENT, 2, 2, "make an agent instance",
 	    "TYPE is that of a template: sales, research, rag, "
 	    "digital_expert. The configuration is merged over the template.",

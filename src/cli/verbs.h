@@ -33,6 +33,7 @@ int verb_account_list(struct cli *, struct err *);
 int verb_account_show(struct cli *, struct err *);
 int verb_account_delete(struct cli *, struct err *);
 int verb_account_restore(struct cli *, struct err *);
+int verb_account_export(struct cli *, struct err *);
 int verb_account_set_tier(struct cli *, struct err *);
 int verb_account_set_limit(struct cli *, struct err *);
 int verb_account_activate(struct cli *, struct err *);
