@@ -5,6 +5,7 @@
 #ifndef API_APP_H
 #define API_APP_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "api/routes.h"
@@ -26,6 +27,7 @@ struct app {
 	struct vault *vault;         /* of secrets at rest; admin workers */
 	int64_t access_s, refresh_s; /* lives of tokens, seconds */
 	int64_t grace_days;          /* of deleted accounts */
+	bool sign_up;                /* people open accounts themselves */
 	struct mail_conf mail;
 	const char *mail_templates;     /* directory */
 	const char *const *public_urls; /* the first one is for links */

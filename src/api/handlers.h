@@ -31,6 +31,8 @@ API_HANDLER(api_feedback);  /* sessions.c: POST .../messages/{id}/feedback */
 
 API_HANDLER(api_auth_login); /* auth.c */
 API_HANDLER(api_auth_refresh);
+API_HANDLER(api_auth_sign_up);
+API_HANDLER(api_auth_sign_up_confirm);
 API_HANDLER(api_auth_logout);
 API_HANDLER(api_auth_reset); /* passwords.c */
 API_HANDLER(api_auth_password);

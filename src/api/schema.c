@@ -56,6 +56,37 @@ const struct schema schemas[] = {
     "email": {"type": "string", "minLength": 3, "maxLength": 254}
   }
 }) },
+{ "sign_up", J({
+  "type": "object",
+  "examples": [{"email": "ann@example.com", "account_name": "Acme Corp", "slug": "acme"}],
+  "required": ["email", "account_name"],
+  "additionalProperties": false,
+  "properties": {
+    "email": {"type": "string", "minLength": 3, "maxLength": 254},
+    "account_name": {"type": "string", "minLength": 1, "maxLength": 200},
+    "slug": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{1,62}$", "description": "Absent: made of the name."}
+  }
+}) },
+{ "sign_up_confirm", J({
+  "type": "object",
+  "examples": [{"token": "sb_new_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "password": "Zwoelf Boxkaempfer jagen Igel"}],
+  "required": ["token"],
+  "additionalProperties": false,
+  "properties": {
+    "token": {"type": "string", "minLength": 1, "maxLength": 100},
+    "password": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "For whoever has none yet."},
+    "slug": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{1,62}$", "description": "Instead of the one that was asked for."}
+  }
+}) },
+{ "signed_up", J({
+  "type": "object",
+  "required": ["account", "name", "email"],
+  "properties": {
+    "account": {"type": "string", "description": "Its slug."},
+    "name": {"type": "string"},
+    "email": {"type": "string", "description": "Its owner's: sign in with it."}
+  }
+}) },
 { "password_choice", J({
   "type": "object",
   "examples": [{"token": "sb_lnk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "new_password": "Zwoelf Boxkaempfer jagen Igel"}],

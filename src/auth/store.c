@@ -105,6 +105,17 @@ const struct db_stmt auth_store_link_person = { "auth_link_person",
 const struct db_stmt auth_store_link_use = { "auth_link_use",
 	"SELECT gate.password_link_use($1::bytea, $2)" };
 
+const struct db_stmt auth_store_sign_up_new = { "auth_sign_up_new",
+	"SELECT " ROWS_UTC(
+	    "n.until") " FROM gate.sign_up_new($1, $2, $3, $4::bytea, $5)"
+		       " AS n (until)" };
+
+const struct db_stmt auth_store_sign_up_look = { "auth_sign_up_look",
+	"SELECT email, name, slug, user_id FROM gate.sign_up_look($1::bytea)" };
+
+const struct db_stmt auth_store_sign_up_use = { "auth_sign_up_use",
+	"SELECT gate.sign_up_use($1::bytea, $2, $3, $4, $5, $6)" };
+
 const struct db_stmt auth_store_factor = { "auth_factor",
 	"SELECT encode(sealed, 'hex'), version, last_step,"
 	" confirmed_at IS NOT NULL FROM second_factors WHERE user_id = $1" };

@@ -24,6 +24,11 @@ extern const struct db_stmt auth_store_person_now, auth_store_browser_renew;
 /* Of links (sql/gate/81_password_links.sql). */
 extern const struct db_stmt auth_store_link_new, auth_store_link_person,
     auth_store_link_use;
+/* Opening an account: $1 address, $2 name, $3 slug, $4 hash, $5 seconds ->
+ * until; $1 hash -> address, name, slug, person; $1 hash, $2 account, $3
+ * person, $4 slug, $5 display name, $6 hash of the password. */
+extern const struct db_stmt auth_store_sign_up_new, auth_store_sign_up_look,
+    auth_store_sign_up_use;
 /* Of second factors (sql/gate/82_second_factor.sql). */
 extern const struct db_stmt auth_store_factor, auth_store_factor_begin,
     auth_store_factor_confirm, auth_store_factor_end, auth_store_factor_step,
