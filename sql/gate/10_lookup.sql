@@ -6,6 +6,7 @@
 -- needs: SELECT ON control.platform
 -- needs: SELECT ON control.api_keys
 -- needs: SELECT ON control.widget_keys
+-- needs: SELECT ON control.agent_instances
 -- needs: SELECT ON control.knowledge_epochs
 
 -- One account, active or not.  A limit is what holds: the account's own
@@ -46,6 +47,7 @@ $$;
 REVOKE ALL ON FUNCTION gate.api_key_find(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.api_key_find(bytea) TO sb_chat, sb_admin;
 
+-- For programs that know no widget tokens.
 CREATE OR REPLACE FUNCTION gate.widget_key_find(p_hash bytea)
 RETURNS TABLE (id uuid, account_id uuid, account_slot integer,
 	agent_instance_id uuid, origins jsonb, config_epoch bigint)
@@ -58,6 +60,25 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION gate.widget_key_find(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.widget_key_find(bytea) TO sb_chat, sb_admin;
+
+-- The same, with what is told of it to its pages: the name of its one agent,
+-- and how it looks.
+CREATE OR REPLACE FUNCTION gate.widget_key_by_hash(p_hash bytea)
+RETURNS TABLE (id uuid, account_id uuid, account_slot integer,
+	agent_instance_id uuid, origins jsonb, config_epoch bigint,
+	agent_type text, instance_name text, appearance jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT k.id, k.account_id, a.slot, k.agent_instance_id,
+		to_jsonb(k.allowed_origins), a.config_epoch, i.agent_type,
+		i.instance_name, k.appearance
+	FROM widget_keys k JOIN accounts a ON a.id = k.account_id
+	LEFT JOIN agent_instances i
+		ON i.account_id = k.account_id AND i.id = k.agent_instance_id
+	WHERE k.key_hash = p_hash AND k.revoked_at IS NULL
+$$;
+REVOKE ALL ON FUNCTION gate.widget_key_by_hash(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.widget_key_by_hash(bytea) TO sb_chat, sb_admin;
 
 -- How new the configuration and the knowledge of accounts are: of those in
 -- ${p_slots}, or (null) of all.  Slot 0 is the platform.

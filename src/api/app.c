@@ -103,6 +103,26 @@ tell_epoch(struct http_resp *resp, const struct account *a)
 	http_setf(resp, "X-Config-Epoch", "%llu", (unsigned long long)a->epoch);
 }
 
+/* Is ${origin} one of the account's of the path? */
+static int
+origin_of_account(struct serving *s, const char *origin,
+    const struct account **account, bool *allowed, struct err *e)
+{
+	const char *slug = http_var(s->req, "slug");
+
+	*allowed = false;
+	*account = NULL;
+	if (origin == NULL || slug == NULL || !str_is_slug(slug))
+		return 0;
+	if (accounts_by_slug(s->app->accounts, slug,
+		s->req->started + PREFLIGHT_WAIT, account, e) != 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	*allowed =
+	    (*account)->active &&
+	    origin_allowed(origin, (*account)->origins, (*account)->norigins);
+	return 0;
+}
+
 /*
  * A preflight shows no key, so the origins of all the account's widget keys
  * answer it.  An unknown account gets what an unknown origin gets.
@@ -111,22 +131,15 @@ static int
 preflight(struct serving *s, struct err *e)
 {
 	const char *origin = http_header(s->req, "origin");
-	const char *slug = http_var(s->req, "slug");
-	const struct account *account = NULL;
-	bool allowed = false;
+	const struct account *account;
+	bool allowed;
 
 	s->answered = true;
-	if (origin != NULL && slug != NULL && str_is_slug(slug)) {
-		if (accounts_by_slug(s->app->accounts, slug,
-			s->req->started + PREFLIGHT_WAIT, &account, e) == 0) {
-			allowed = account->active &&
-			          origin_allowed(origin, account->origins,
-				      account->norigins);
-			tell_epoch(s->resp, account);
-			account_unref(account);
-		} else if (e->code != ERR_NOT_FOUND) {
-			return -1;
-		}
+	if (origin_of_account(s, origin, &account, &allowed, e) != 0)
+		return -1;
+	if (account != NULL) {
+		tell_epoch(s->resp, account);
+		account_unref(account);
 	}
 	cors_preflight(s->resp, allowed ? origin : NULL);
 	return 0;
@@ -162,6 +175,27 @@ step_body(struct serving *s, struct err *e)
 	return http_body(s->req, max, &body, &len, e);
 }
 
+/*
+ * Who is refused must be able to read why: a page whose widget token has ended
+ * asks for another one.  Who is not known has no origins of his own; he has
+ * those that a preflight gets.
+ */
+static void
+refused(struct serving *s, enum err_code why)
+{
+	const char *origin = http_header(s->req, "origin");
+	const struct account *account = NULL;
+	struct err e = { 0 };
+	bool allowed = s->caller.origin != NULL;
+
+	if (!allowed && why == ERR_UNKNOWN && (s->app->face & FACE_CHAT) != 0 &&
+	    origin_of_account(s, origin, &account, &allowed, &e) == 0 &&
+	    account != NULL)
+		account_unref(account);
+	if (allowed)
+		cors_allow(s->resp, origin);
+}
+
 static int
 step_guard(struct serving *s, struct err *e)
 {
@@ -169,8 +203,10 @@ step_guard(struct serving *s, struct err *e)
 
 	if (s->caller.cookie != NULL)
 		browser_keep(s->app, s->req, s->resp, s->caller.cookie);
-	if (rc != 0)
+	if (rc != 0) {
+		refused(s, e->code);
 		return -1;
+	}
 	s->guarded = true;
 	if (s->caller.origin != NULL)
 		cors_allow(s->resp, s->caller.origin);
@@ -199,8 +235,14 @@ is_json(const char *type)
 static int
 step_type(struct serving *s, struct err *e)
 {
-	if (s->route->request_schema == NULL ||
-	    is_json(http_header(s->req, "content-type")))
+	const char *schema = s->route->request_schema, *body;
+	size_t len;
+
+	if (schema == NULL || is_json(http_header(s->req, "content-type")))
+		return 0;
+	if (*schema == '?' &&
+	    http_body(s->req, s->app->body_max_chat, &body, &len, e) == 0 &&
+	    len == 0)
 		return 0;
 	return err_set(e, ERR_TYPE, "the body must be application/json");
 }

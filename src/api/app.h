@@ -24,10 +24,10 @@ struct app {
 	struct accounts *accounts;
 	struct keys *keys;
 	struct tokens *tokens;
-	struct vault *vault;         /* of secrets at rest; admin workers */
-	int64_t access_s, refresh_s; /* lives of tokens, seconds */
-	int64_t grace_days;          /* of deleted accounts */
-	bool sign_up;                /* people open accounts themselves */
+	struct vault *vault; /* of secrets at rest; admin workers */
+	int64_t access_s, refresh_s, widget_s; /* lives of tokens, seconds */
+	int64_t grace_days;                    /* of deleted accounts */
+	bool sign_up; /* people open accounts themselves */
 	struct mail_conf mail;
 	const char *mail_templates;     /* directory */
 	const char *const *public_urls; /* the first one is for links */

@@ -157,7 +157,7 @@ route_section(struct buf *b, const struct route *r)
 			parameter_rows(b, r->params, " ");
 		buf_adds(b, "</table>\n");
 	}
-	schema_block(b, "Body", r->request_schema);
+	schema_block(b, "Body", route_schema(r));
 	schema_block(b, "Answer", r->response_schema);
 }
 

@@ -12,6 +12,7 @@
 #include "api/browser.h"
 #include "auth/key.h"
 #include "auth/token.h"
+#include "auth/widget_token.h"
 #include "http/request.h"
 #include "shm/epoch.h"
 #include "shm/person.h"
@@ -88,6 +89,43 @@ find_browser(struct app *app, const struct http_req *req,
 	    app->keys, user, NULL, out->deadline, &out->key, e);
 }
 
+/*
+ * Its token is good at one of these places.  A browser says where it is with
+ * everything but a GET of the page's own site, so only such may be silent.
+ */
+static int
+check_audience(const struct http_req *req, const struct widget_token *t,
+    struct caller *out, struct err *e)
+{
+	const char *origin = http_header(req, "origin");
+
+	if (!origin && strcmp(req->method, "GET") != 0)
+		return err_set(
+		    e, ERR_DENIED, "a widget token needs an Origin header");
+	if (origin && strcmp(origin, t->origin) != 0)
+		return err_set(
+		    e, ERR_DENIED, "the widget token is for another origin");
+	if (!origin_allowed(t->origin, out->key->origins, out->key->norigins))
+		return err_set(
+		    e, ERR_DENIED, "this origin may not use the widget key");
+	out->origin = origin;
+	return 0;
+}
+
+static int
+find_widget(struct app *app, const struct http_req *req, const char *token,
+    struct caller *out, struct err *e)
+{
+	struct widget_token t;
+
+	if (widget_token_check(app->tokens, token, out->deadline, &t, e) < 0 ||
+	    keys_find_hash(app->keys, KEY_WIDGET, t.key_hash, out->deadline,
+		&out->key, e) < 0)
+		return -1;
+	out->widget_token = true;
+	return check_audience(req, &t, out, e);
+}
+
 static int
 find_key(struct app *app, const struct http_req *req, const struct route *route,
     struct token *user, struct caller *out, struct err *e)
@@ -95,6 +133,8 @@ find_key(struct app *app, const struct http_req *req, const struct route *route,
 	const char *widget = http_header(req, "x-widget-key");
 	const char *token = guard_bearer(req);
 
+	if (token && widget_token_form(token))
+		return find_widget(app, req, token, out, e);
 	if (token && token_form(token)) {
 		if (token_check(app->tokens, token, out->deadline, user, e) < 0)
 			return -1;
@@ -110,8 +150,9 @@ find_key(struct app *app, const struct http_req *req, const struct route *route,
 		return find_browser(app, req, route, user, out, e);
 	if (!widget)
 		return err_set(e, ERR_UNKNOWN,
-		    "show an API key or an access token as Authorization: "
-		    "Bearer, or a widget key as X-Widget-Key");
+		    "show an API key, an access token or a widget token as "
+		    "Authorization: Bearer, or a widget key as "
+		    "X-Widget-Key");
 	if (keys_find(
 		app->keys, KEY_WIDGET, widget, out->deadline, &out->key, e) < 0)
 		return -1;

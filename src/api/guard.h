@@ -23,6 +23,7 @@ struct caller {
 	const struct route *route;
 	int64_t deadline;
 	uint64_t epoch;
+	bool widget_token; /* a KEY_WIDGET came by its token */
 };
 
 /*
@@ -30,7 +31,8 @@ struct caller {
  * known caller of another account, an unknown and a suspended account are the
  * same ERR_NOT_FOUND; but the management of a suspended one is open to platform
  * administrators.  A widget key from an origin that it does not allow is
- * ERR_DENIED, and so is a role that may not.
+ * ERR_DENIED, and so are its token from another origin than it was made for and
+ * a role that may not.
  *
  * A browser's cookie is taken where no key is shown, on the admin face only:
  * for pages, and for the API when the request comes from a page of ours and,

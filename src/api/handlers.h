@@ -22,6 +22,8 @@ API_HANDLER(api_chat);   /* chat.c: POST .../chat/{type}/{name} */
 API_HANDLER(api_stream); /* chat.c: POST .../agents/{type}/{name}/stream */
 API_HANDLER(api_resume); /* follow.c: GET of the same */
 
+API_HANDLER(api_widget_token); /* widget.c: POST .../widget/token */
+
 API_HANDLER(api_probe); /* probe.c: for switchboard doctor */
 
 API_HANDLER(api_turn_get);  /* sessions.c: GET .../turns/{turn_id} */

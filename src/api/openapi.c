@@ -384,9 +384,10 @@ operation(const struct route *r)
 		    op, "x-permission", json_string(perm_name(r->perm)));
 	if (r->request_schema != NULL)
 		json_object_set_new(op, "requestBody",
-		    json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content",
+		    json_pack("{s:b, s:{s:{s:o}}}", "required",
+			*r->request_schema != '?', "content",
 			"application/json", "schema",
-			schema_ref(r->request_schema)));
+			schema_ref(route_schema(r))));
 	return op;
 }
 
@@ -426,8 +427,9 @@ components(void)
 	return json_pack("{s:o, s:{s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}}}",
 	    "schemas", all, "securitySchemes", "bearer", "type", "http",
 	    "scheme", "bearer", "description",
-	    "An API key or a user's access token.", "widget_key", "type",
-	    "apiKey", "in", "header", "name", "X-Widget-Key", "description",
+	    "An API key, a user's access token, or a widget token.",
+	    "widget_key", "type", "apiKey", "in", "header", "name",
+	    "X-Widget-Key", "description",
 	    "A public widget key; the Origin must be one it allows.");
 }
 

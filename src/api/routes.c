@@ -36,6 +36,14 @@ const struct route routes[] = {
 
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
 
+const char *
+route_schema(const struct route *r)
+{
+	const char *name = r->request_schema;
+
+	return name != NULL && *name == '?' ? name + 1 : name;
+}
+
 /* One more label is for what matches no route. */
 _Static_assert(sizeof(routes) / sizeof(routes[0]) < METRIC_ROUTES,
     "more routes than metrics can tell apart: raise METRIC_ROUTES");

@@ -39,7 +39,8 @@ struct route {
 	enum body_limit body;
 	const char *summary;
 	const char *request_schema;  /* name in api/schema.c, or NULL; with
-	                                one the body must be JSON */
+	                                one the body must be JSON; after ?
+	                                there may be none */
 	const char *statuses;        /* of success: "200 202" */
 	const char *response_schema; /* name, or NULL */
 	const char *response_type;   /* media type; NULL: application/json */
@@ -47,6 +48,9 @@ struct route {
 	const char *name;            /* the handler's, "api_chat" */
 	const char *label;           /* "POST /accounts/{slug}/...": metrics */
 };
+
+/* The name of the schema that a body has to fit, or NULL. */
+const char *route_schema(const struct route *);
 
 extern const struct route routes[];
 extern const size_t routes_count;

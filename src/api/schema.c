@@ -27,6 +27,28 @@ const struct schema schemas[] = {
     "stream": {"type": ["boolean", "null"], "description": "true: answer with events, as the stream route does."}
   }
 }) },
+{ "widget_token_request", J({
+  "type": "object",
+  "examples": [{"agent": "sales/human_health"}],
+  "additionalProperties": false,
+  "properties": {
+    "agent": {"type": ["string", "null"], "pattern": "^[a-z][a-z0-9_]{0,62}/[a-z][a-z0-9_]{0,62}$", "description": "type/name of the agent the page will talk to, to be told of it. Absent: the widget key's own."}
+  }
+}) },
+{ "widget_token", J({
+  "type": "object",
+  "required": ["token", "expires_in", "agent", "appearance"],
+  "properties": {
+    "token": {"type": "string", "description": "Shown as Authorization: Bearer, from the origin it was made for."},
+    "expires_in": {"type": "integer", "minimum": 1, "description": "Seconds that it is good for."},
+    "agent": {"type": ["object", "null"], "required": ["type", "name", "display_name"], "description": "null where the widget key is for every agent and none was named.", "properties": {
+      "type": {"type": "string"},
+      "name": {"type": "string"},
+      "display_name": {"type": "string"}
+    }},
+    "appearance": {"$ref": "#/components/schemas/appearance"}
+  }
+}) },
 { "login", J({
   "type": "object",
   "examples": [{"email": "ann@example.com", "password": "Zwoelf Boxkaempfer jagen Igel"}],

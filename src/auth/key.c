@@ -129,6 +129,12 @@ value_make(void *arg, const struct row *r, void **ret, struct err *e)
 	k->account_slot = (uint32_t)row_int(r, 2);
 	k->expires_us = row_int(r, 4);
 	k->origins = origin_list(c, row_text(r, 6), &k->norigins);
+	if (!row_null(r, 8)) {
+		k->agent_type = mem_strdup(c, row_text(r, 8));
+		k->agent_name = mem_strdup(c, row_text(r, 9));
+	}
+	if (k->kind == KEY_WIDGET)
+		k->appearance = mem_strdup(c, row_text(r, 10));
 	k->epoch = (uint64_t)row_int(r, 7);
 	*ret = c;
 	return 0;
@@ -225,14 +231,25 @@ int
 keys_find(struct keys *ks, enum key_kind kind, const char *secret,
     int64_t deadline, const struct key **ret, struct err *e)
 {
+	unsigned char hash[HASH_SIZE];
+
+	if (secret == NULL || !key_well_formed(kind, secret))
+		return unknown(e);
+	key_hash(secret, hash);
+	return keys_find_hash(ks, kind, hash, deadline, ret, e);
+}
+
+int
+keys_find_hash(struct keys *ks, enum key_kind kind,
+    const unsigned char hash[HASH_SIZE], int64_t deadline,
+    const struct key **ret, struct err *e)
+{
 	struct wanted w = { .kind = kind };
 	char name[2 + 2 * HASH_SIZE + 1];
 	const struct key *k;
 	void *value;
 
-	if (secret == NULL || !key_well_formed(kind, secret))
-		return unknown(e);
-	key_hash(secret, w.hash);
+	memcpy(w.hash, hash, HASH_SIZE);
 	name[0] = kind == KEY_API ? 'a' : 'w';
 	name[1] = ':';
 	str_hex(w.hash, HASH_SIZE, name + 2);

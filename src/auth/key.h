@@ -37,6 +37,9 @@ struct key {
 	struct uuid agent_id; /* KEY_WIDGET: the one agent; nil: any */
 	char **origins;       /* KEY_WIDGET */
 	int norigins;
+	/* KEY_WIDGET, for its pages: the names of its one agent (NULL: any),
+	 * and how it looks, as JSON */
+	const char *agent_type, *agent_name, *appearance;
 };
 
 /* Keeps up to ${hot} keys in this process; the tiers must outlive it. */
@@ -51,6 +54,9 @@ void keys_free(struct keys *);
  * ago.
  */
 int keys_find(struct keys *, enum key_kind, const char *secret,
+    int64_t deadline, const struct key **ret, struct err *e);
+/* The same for the key of ${kind} with that hash. */
+int keys_find_hash(struct keys *, enum key_kind, const unsigned char hash[32],
     int64_t deadline, const struct key **ret, struct err *e);
 /*
  * The same for the person of a good access token, in ${account} or (NULL)

@@ -1,4 +1,5 @@
-/* The auth domain's SQL.  All kinds of key give the same columns. */
+/* The auth domain's SQL.  All kinds of key begin with
+ * the same columns. */
 #include "auth/store.h"
 
 #include "db/rows.h"
@@ -11,7 +12,8 @@ const struct db_stmt auth_store_api_key = { "auth_api_key",
 
 const struct db_stmt auth_store_widget_key = { "auth_widget_key",
 	"SELECT id, account_id, account_slot, 'visitor', 0, agent_instance_id, "
-	"origins, config_epoch FROM gate.widget_key_find($1::bytea)" };
+	"origins, config_epoch, agent_type, instance_name, appearance "
+	"FROM gate.widget_key_by_hash($1::bytea)" };
 
 const struct db_stmt auth_store_person = { "auth_person",
 	"SELECT id, $3::uuid, account_slot, CASE WHEN is_platform_admin THEN"
@@ -89,10 +91,10 @@ const struct db_stmt auth_store_api_key_create = { "auth_api_key_create",
 
 const struct db_stmt auth_store_widget_key_create = { "auth_widget_key_create",
 	"INSERT INTO widget_keys (account_id, id, name, prefix, key_hash, "
-	"agent_instance_id, allowed_origins, created_at) VALUES ($1::uuid, "
-	"$2::uuid, $3, $4, $5::bytea, $6::uuid, "
+	"agent_instance_id, allowed_origins, created_at, appearance) "
+	"VALUES ($1::uuid, $2::uuid, $3, $4, $5::bytea, $6::uuid, "
 	"ARRAY(SELECT jsonb_array_elements_text($7::jsonb)), "
-	"coalesce($8::timestamptz, now()))" };
+	"coalesce($8::timestamptz, now()), coalesce($9::jsonb, '{}'))" };
 
 const struct db_stmt auth_store_link_new = { "auth_link_new",
 	"SELECT email, " ROWS_UTC(

@@ -14,6 +14,7 @@
 
 #include "auth/master.h"
 #include "auth/store.h"
+#include "auth/token_priv.h"
 #include "crypto/hash.h"
 #include "crypto/jwt.h"
 #include "db/db.h"
@@ -103,6 +104,7 @@ add_keys(struct tokens *ts, const struct db_result *r,
 		snprintf(k->kid, sizeof(k->kid), "%.*s-%s", KID_ROW,
 		    db_text(r, i, 0), name);
 		k->until_us = db_int(r, i, 1);
+		/* the rest of the place stays zero */
 		crypto_hmac_sha256(root, ROOT, k->kid, strlen(k->kid), k->key);
 	}
 }
@@ -134,13 +136,11 @@ tokens_read(struct tokens *ts, int64_t deadline, struct err *e)
 	return 0;
 }
 
-static int
-make(struct tokens *ts, const char *typ, const struct token *t, int64_t seconds,
+int
+tokens_sign(struct tokens *ts, const char *typ, int64_t seconds, json_t *claims,
     const void *ctx, char **ret, struct err *e)
 {
-	char user[UUID_TEXT], sign_in[UUID_TEXT];
 	int64_t now = clock_wall_us() / SECOND_US;
-	json_auto_t *claims = NULL;
 	struct signing_key k = { .kid = "" };
 	char issuer[sizeof(ts->issuer)];
 
@@ -152,15 +152,27 @@ make(struct tokens *ts, const char *typ, const struct token *t, int64_t seconds,
 	if (k.kid[0] == '\0')
 		return err_set(
 		    e, ERR_UNAVAILABLE, "there is no key to sign a token with");
-	id_format(&t->user, user);
-	id_format(&t->sign_in, sign_in);
-	claims = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "iss",
-	    issuer, "aud", AUDIENCE, "sub", user, "sid", sign_in, "slot",
-	    (json_int_t)t->slot, "ver", (json_int_t)t->version, "iat",
-	    (json_int_t)now, "exp", (json_int_t)now + seconds);
+	json_object_set_new(claims, "iss", json_string(issuer));
+	json_object_set_new(claims, "iat", json_integer(now));
+	json_object_set_new(claims, "exp", json_integer(now + seconds));
 	*ret = jwt_sign(ctx, typ, k.kid, k.key, claims);
 	crypto_wipe(k.key, sizeof(k.key));
 	return 0;
+}
+
+static int
+make(struct tokens *ts, const char *typ, const struct token *t, int64_t seconds,
+    const void *ctx, char **ret, struct err *e)
+{
+	char user[UUID_TEXT], sign_in[UUID_TEXT];
+	json_auto_t *claims = NULL;
+
+	id_format(&t->user, user);
+	id_format(&t->sign_in, sign_in);
+	claims = json_pack("{s:s, s:s, s:s, s:I, s:I}", "aud", AUDIENCE, "sub",
+	    user, "sid", sign_in, "slot", (json_int_t)t->slot, "ver",
+	    (json_int_t)t->version);
+	return tokens_sign(ts, typ, seconds, claims, ctx, ret, e);
 }
 
 int
@@ -221,13 +233,13 @@ key_of(void *arg, const char *kid, unsigned char out[JWT_KEY])
 }
 
 static int
-verify(struct tokens *ts, const char *typ, const char *text, json_t **claims,
-    struct err *e)
+verify(struct tokens *ts, const char *typ, const char *aud, const char *text,
+    json_t **claims, struct err *e)
 {
 	char issuer[sizeof(ts->issuer)];
 	struct jwt_policy p = { .typ = typ,
 		.iss = issuer,
-		.aud = AUDIENCE,
+		.aud = aud,
 		.now = clock_wall_us() / SECOND_US,
 		.key = key_of,
 		.arg = ts };
@@ -250,8 +262,18 @@ look_again(struct tokens *ts, int64_t deadline)
 	       tokens_read(ts, deadline, NULL) == 0;
 }
 
-static int
-id_claim(const json_t *claims, const char *name, struct uuid *out)
+int
+tokens_verify(struct tokens *ts, const char *typ, const char *aud,
+    const char *text, int64_t deadline, json_t **claims, struct err *e)
+{
+	if (verify(ts, typ, aud, text, claims, e) == 0)
+		return 0;
+	return look_again(ts, deadline) ? verify(ts, typ, aud, text, claims, e)
+	                                : -1;
+}
+
+int
+token_id_claim(const json_t *claims, const char *name, struct uuid *out)
 {
 	const json_t *v = json_object_get(claims, name);
 
@@ -276,12 +298,10 @@ check(struct tokens *ts, const char *typ, const char *text, int64_t deadline,
 	json_auto_t *claims = NULL;
 	int64_t slot, version;
 
-	if (verify(ts, typ, text, &claims, e) != 0 &&
-	    (!look_again(ts, deadline) ||
-		verify(ts, typ, text, &claims, e) != 0))
+	if (tokens_verify(ts, typ, AUDIENCE, text, deadline, &claims, e) != 0)
 		return -1;
-	if (id_claim(claims, "sub", &out->user) != 0 ||
-	    id_claim(claims, "sid", &out->sign_in) != 0 ||
+	if (token_id_claim(claims, "sub", &out->user) != 0 ||
+	    token_id_claim(claims, "sid", &out->sign_in) != 0 ||
 	    int_claim(claims, "slot", UINT32_MAX, &slot) != 0 ||
 	    int_claim(claims, "ver", INT64_MAX, &version) != 0 ||
 	    !person_current((uint32_t)slot, (uint64_t)version))

@@ -432,7 +432,7 @@ store_key_widget(struct db_pool *db, const struct uuid *account,
 	struct db_call call = { &auth_store_widget_key_create,
 		.param = { aid, id, k->name, k->prefix, hash,
 		    k->agent != NULL ? agent : NULL, origins },
-		.nparams = 8 };
+		.nparams = 9 };
 
 	rc = key_made(db, account, &call, k, true, who, e);
 	free(origins);

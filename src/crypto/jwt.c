@@ -102,7 +102,20 @@ static bool
 claims_good(const struct jwt_policy *p, const json_t *claims)
 {
 	return jose_says(claims, "iss", p->iss) &&
-	       jose_audience(claims, p->aud) && jose_times(claims, p->now);
+	       (p->aud == NULL || jose_audience(claims, p->aud)) &&
+	       jose_times(claims, p->now);
+}
+
+bool
+jwt_typ(const char *token, const char *typ)
+{
+	json_auto_t *head = NULL;
+	struct jose_parts t;
+
+	if (jose_split(token, JWT_MAX, &t) != 0)
+		return false;
+	head = jose_object(t.head, t.head_len, NODES);
+	return head != NULL && jose_says(head, "typ", typ);
 }
 
 int

@@ -13,14 +13,16 @@
 
 #include "util/err.h"
 
-#define JWT_KEY 32
+/* A key, with zeros behind a shorter one: so HMAC fills it up (RFC 2104). */
+#define JWT_KEY 64
 #define JWT_KID_MAX 64
 #define JWT_MAX 4096  /* characters of a token that is looked at */
 #define JWT_LEEWAY 60 /* seconds that clocks may differ by */
 
 struct jwt_policy {
-	const char *typ, *iss, *aud;
-	int64_t now; /* seconds since 1970 */
+	const char *typ, *iss;
+	const char *aud; /* NULL: the caller looks at the claim itself */
+	int64_t now;     /* seconds since 1970 */
 	/* The key of ${kid}, out of our own table; false: there is none. */
 	bool (*key)(void *arg, const char *kid, unsigned char out[JWT_KEY]);
 	void *arg;
@@ -39,5 +41,9 @@ char *jwt_sign(const void *ctx, const char *typ, const char *kid,
  */
 int jwt_verify(const struct jwt_policy *, const char *token, json_t **claims,
     struct err *e);
+
+/* Does the token call itself a ${typ}?  Says nothing of whether it is one: for
+ * choosing the policy it has to pass. */
+bool jwt_typ(const char *token, const char *typ);
 
 #endif

@@ -230,6 +230,7 @@ build_app(struct parts *p)
 	p->app.refresh_s = c->refresh_token_life / 1000;
 	p->app.grace_days = c->account_grace_days;
 	p->app.sign_up = c->sign_up;
+	p->app.widget_s = c->widget_token_life / 1000;
 	p->app.body_max_chat = (size_t)c->body_max_chat;
 	p->app.body_max_admin = (size_t)c->body_max_admin;
 	p->app.message_max = (size_t)c->message_max;

@@ -42,7 +42,7 @@ extern const struct rows_col manage_store_agent_cols[],
 /* Keys (store_key.c).  show, lock: (account, id); list: (account, status,
  * after, rows).  end: (account, id, seconds): an API key ends so long from now,
  * at 0 it is revoked; revoke: (account, id); widget change: (account, id, name,
- * agent or NULL, origins as JSON). */
+ * agent or NULL, origins and appearance as JSON). */
 extern const struct db_stmt manage_store_api_key, manage_store_api_key_lock,
     manage_store_api_keys, manage_store_api_key_end, manage_store_widget_key,
     manage_store_widget_key_lock, manage_store_widget_keys,

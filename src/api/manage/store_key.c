@@ -45,15 +45,17 @@ const struct db_stmt manage_store_api_key_end = { "manage_api_key_end",
 	"CASE WHEN revoked_at IS NOT NULL THEN 'revoked' ELSE 'active' END"
 #define WIDGET_COLS                                                            \
 	"id, name, prefix, agent_instance_id, "                                \
-	"to_jsonb(allowed_origins), " WIDGET_STATUS ", " REVOKED ", " MADE
+	"to_jsonb(allowed_origins), appearance, " WIDGET_STATUS ", " REVOKED   \
+	", " MADE
 #define WIDGET_STATE                                                           \
-	STORE_STATE("name, agent_instance_id, allowed_origins, revoked_at")
+	STORE_STATE("name, agent_instance_id, allowed_origins, appearance, "   \
+		    "revoked_at")
 
 const struct rows_col manage_store_widget_key_cols[] = { { "id", ROW_TEXT },
 	{ "name", ROW_TEXT }, { "prefix", ROW_TEXT }, { "agent_id", ROW_TEXT },
-	{ "allowed_origins", ROW_JSON }, { "status", ROW_TEXT },
-	{ "revoked_at", ROW_TEXT }, { "created_at", ROW_TEXT },
-	{ NULL, ROW_END } };
+	{ "allowed_origins", ROW_JSON }, { "appearance", ROW_JSON },
+	{ "status", ROW_TEXT }, { "revoked_at", ROW_TEXT },
+	{ "created_at", ROW_TEXT }, { NULL, ROW_END } };
 const struct db_stmt manage_store_widget_key = { "manage_widget_key",
 	"SELECT " WIDGET_COLS ", " WIDGET_STATE " FROM widget_keys "
 	"WHERE account_id = $1::uuid AND id = $2::uuid" };
@@ -69,7 +71,8 @@ const struct db_stmt manage_store_widget_keys = { "manage_widget_keys",
 const struct db_stmt manage_store_widget_key_change = {
 	"manage_widget_key_change",
 	"UPDATE widget_keys SET name = $3, agent_instance_id = $4::uuid, "
-	"allowed_origins = ARRAY(SELECT jsonb_array_elements_text($5::jsonb)) "
+	"allowed_origins = ARRAY(SELECT jsonb_array_elements_text($5::jsonb)), "
+	"appearance = $6::jsonb "
 	"WHERE account_id = $1::uuid AND id = $2::uuid"
 };
 const struct db_stmt manage_store_widget_key_revoke = {

@@ -13,7 +13,7 @@
 
 #include "util/banned.h"
 
-#define ORIGINS_TEXT_MAX ((size_t)64 * 1024)
+#define TEXT_MAX ((size_t)64 * 1024)
 
 static const struct manage_object key_object = { "widget_key",
 	&manage_store_widget_key, &manage_store_widget_key_lock,
@@ -68,12 +68,12 @@ check_origins(struct manage *m, struct err *e)
 }
 
 static const char *
-origins_text(struct manage *m, const json_t *list)
+json_text(struct manage *m, const json_t *v)
 {
 	struct buf b;
 
-	buf_init(&b, m->ctx, ORIGINS_TEXT_MAX);
-	json_write(&b, list);
+	buf_init(&b, m->ctx, TEXT_MAX);
+	json_write(&b, v);
 	return buf_failed(&b) ? NULL : b.data;
 }
 
@@ -105,15 +105,18 @@ key_create(struct manage *m, struct err *e)
 	const char *name = manage_text(m, "name"),
 		   *agent = manage_text(m, "agent_id");
 
-	shown = json_pack("{s:s, s:s, s:s, s:s?, s:O, s:s, s:n, s:s}", "id",
-	    k->id, "name", name, "prefix", k->prefix, "agent_id", agent,
-	    "allowed_origins", origins, "status", "active", "revoked_at",
-	    "created_at", k->created_at);
+	json_t *looks = json_object_get(m->body, "appearance");
+
+	looks = looks != NULL ? json_incref(looks) : json_object();
+	shown = json_pack("{s:s, s:s, s:s, s:s?, s:O, s:o, s:s, s:n, s:s}",
+	    "id", k->id, "name", name, "prefix", k->prefix, "agent_id", agent,
+	    "allowed_origins", origins, "appearance", looks, "status", "active",
+	    "revoked_at", "created_at", k->created_at);
 
 	struct db_call call = { .stmt = &auth_store_widget_key_create,
 		.param = { m->account, k->id, name, k->prefix, k->hash, agent,
-		    origins_text(m, origins), k->created_at },
-		.nparams = 8 };
+		    json_text(m, origins), k->created_at, json_text(m, looks) },
+		.nparams = 9 };
 	struct manage_change c = { .action = "widget_key.create",
 		.object = "widget_key",
 		.id = k->id,
@@ -144,9 +147,9 @@ change_apply(struct manage *m, void *arg, const struct manage_found *found,
 		.param = { m->account, arg,
 		    json_string_value(json_object_get(c->after, "name")),
 		    json_string_value(json_object_get(c->after, "agent_id")),
-		    origins_text(
-			m, json_object_get(c->after, "allowed_origins")) },
-		.nparams = 5
+		    json_text(m, json_object_get(c->after, "allowed_origins")),
+		    json_text(m, json_object_get(c->after, "appearance")) },
+		.nparams = 6
 	};
 	return 0;
 }

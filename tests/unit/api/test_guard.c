@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,6 +14,7 @@
 #include "api/guard.h"
 #include "auth/key.h"
 #include "auth/token.h"
+#include "auth/widget_token.h"
 #include "http/request.h"
 
 #include "util/banned.h"
@@ -44,6 +46,36 @@ keys_find(struct keys *k, enum key_kind kind, const char *secret,
 			return 0;
 		}
 	return err_set(e, ERR_UNKNOWN, "not known");
+}
+
+int
+keys_find_hash(struct keys *k, enum key_kind kind, const unsigned char hash[32],
+    int64_t deadline, const struct key **ret, struct err *e)
+{
+	assert_int_equal(kind, KEY_WIDGET);
+	return keys_find(k, kind,
+	    hash[0] == 'w' ? "sb_pub_widget" : "sb_pub_revoked", deadline, ret,
+	    e);
+}
+
+/* "widget.KEY.ORIGIN" is a widget token. */
+bool
+widget_token_form(const char *text)
+{
+	return strncmp(text, "widget.", 7) == 0;
+}
+
+int
+widget_token_check(struct tokens *ts, const char *text, int64_t deadline,
+    struct widget_token *out, struct err *e)
+{
+	(void)ts, (void)deadline;
+	memset(out, 0, sizeof(*out));
+	if (text[7] == '!')
+		return err_set(e, ERR_UNKNOWN, "not known");
+	out->key_hash[0] = (unsigned char)text[7];
+	snprintf(out->origin, sizeof(out->origin), "%s", text + 9);
+	return 0;
 }
 
 bool
@@ -181,6 +213,7 @@ begin(void **state)
 	database_away = false;
 	person_role = ROLE_VIEWER;
 	memset(&req, 0, sizeof(req));
+	req.method = "POST";
 	var.value = "acme";
 	acme.id.b[0] = 1;
 	globex.id.b[0] = 2;
@@ -312,6 +345,53 @@ a_widget_key_needs_its_origin(void **state)
 	assert_int_equal(check(&talk), ERR_NONE);
 	assert_string_equal(who.origin, "http://localhost:5173");
 	guard_done(&who);
+	assert_int_equal(key_refs + account_refs, 0);
+}
+
+/* The key it came from decides; the token adds a place. */
+static void
+a_widget_token_is_good_at_its_origin(void **state)
+{
+	static const char good[] = "Bearer widget.w.https://acme.test";
+
+	(void)state;
+	header("authorization", good);
+	header("origin", "https://acme.test");
+	assert_int_equal(check(&talk), ERR_NONE);
+	assert_ptr_equal(who.key, &widget);
+	assert_true(who.widget_token);
+	assert_string_equal(who.origin, "https://acme.test");
+	guard_done(&who);
+	req.nparams = 0;
+	/* elsewhere, though the key is good there */
+	header("authorization", good);
+	header("origin", "http://localhost:5173");
+	refused(ERR_DENIED);
+	assert_null(who.origin);
+	/* silent: only where browsers are */
+	header("authorization", good);
+	refused(ERR_DENIED);
+	req.method = "GET";
+	header("authorization", good);
+	assert_int_equal(check(&talk), ERR_NONE);
+	assert_null(who.origin);
+	guard_done(&who);
+	req.method = "POST";
+	req.nparams = 0;
+	/* the key allows the place no longer; it is revoked; forged */
+	header("authorization", "Bearer widget.w.https://was.test");
+	header("origin", "https://was.test");
+	refused(ERR_DENIED);
+	header("authorization", "Bearer widget.r.https://acme.test");
+	header("origin", "https://acme.test");
+	refused(ERR_UNKNOWN);
+	header("authorization", "Bearer widget.!.https://acme.test");
+	header("origin", "https://acme.test");
+	refused(ERR_UNKNOWN);
+	var.value = "globex";
+	header("authorization", good);
+	header("origin", "https://acme.test");
+	refused(ERR_NOT_FOUND);
 	assert_int_equal(key_refs + account_refs, 0);
 }
 
@@ -448,6 +528,8 @@ main(void)
 		cmocka_unit_test_setup(what_is_foreign_looks_absent, begin),
 		cmocka_unit_test_setup(roles_may_what_the_table_says, begin),
 		cmocka_unit_test_setup(a_widget_key_needs_its_origin, begin),
+		cmocka_unit_test_setup(
+		    a_widget_token_is_good_at_its_origin, begin),
 		cmocka_unit_test_setup(
 		    a_person_has_a_role_in_each_account, begin),
 		cmocka_unit_test_setup(

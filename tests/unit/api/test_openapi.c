@@ -72,7 +72,7 @@ test_table(void **state)
 		assert_int_equal(
 		    r->faces == FACE_OWN, strncmp(r->pattern, "/own/", 5) == 0);
 		if (r->request_schema != NULL) {
-			assert_non_null(schema_json(r->request_schema));
+			assert_non_null(schema_json(route_schema(r)));
 			assert_true(r->body != BODY_NONE);
 		}
 		if (r->response_schema != NULL)

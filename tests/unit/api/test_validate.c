@@ -42,7 +42,7 @@ test_requests(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < routes_count; i++) {
-		const char *name = routes[i].request_schema;
+		const char *name = route_schema(&routes[i]);
 		json_t *schema;
 
 		if (name == NULL)
@@ -65,7 +65,7 @@ test_examples(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < routes_count; i++) {
-		const char *name = routes[i].request_schema;
+		const char *name = route_schema(&routes[i]);
 		json_t *schema, *list, *v, *errors = NULL;
 		size_t k;
 
