@@ -380,6 +380,7 @@ step_database() {
 	set_parameter threads "$THREADS"
 	set_parameter public_urls "http://127.0.0.1:$PORT"
 	set_parameter mail_templates_dir "$DIR/app/share/switchboard/mail"
+	set_parameter page_templates_dir "$DIR/app/share/switchboard/pages"
 	sb "$DIR/log/check.log" config check ||
 		die "the configuration is not good" \
 			"mend $DIR/etc/switchboard.conf" "$DIR/log/check.log"

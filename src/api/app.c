@@ -11,6 +11,7 @@
 #include "account/account.h"
 #include "api/browser.h"
 #include "api/guard.h"
+#include "api/pages/page.h"
 #include "api/problem.h"
 #include "http/cors.h"
 #include "http/request.h"
@@ -247,6 +248,16 @@ step_type(struct serving *s, struct err *e)
 	return err_set(e, ERR_TYPE, "the body must be application/json");
 }
 
+/* A page's form carries a token; no other site's does. */
+static int
+step_form(struct serving *s, struct err *e)
+{
+	if (s->route->faces != FACE_PAGE ||
+	    strcmp(s->route->method, "GET") == 0)
+		return 0;
+	return page_check_form(s->app, s->req, &s->caller, e);
+}
+
 static int
 step_handle(struct serving *s, struct err *e)
 {
@@ -257,7 +268,20 @@ step_handle(struct serving *s, struct err *e)
 }
 
 static int (*const steps[])(struct serving *, struct err *) = { step_sound,
-	step_route, step_body, step_guard, step_type, step_handle };
+	step_route, step_body, step_guard, step_type, step_form, step_handle };
+
+/* To a browser in a page, to all others as a problem. */
+static void
+refuse(struct serving *s, const struct err *e)
+{
+	bool page = s->route != NULL ? s->route->faces == FACE_PAGE
+	                             : page_wanted(s->app, s->req);
+
+	if (page && s->app->pages != NULL)
+		page_problem(s->app, s->req, s->resp, e);
+	else
+		problem_send(s->req, s->resp, e, NULL);
+}
 
 /* One line and one count for each request; never its query or body. */
 static void
@@ -295,7 +319,7 @@ app_serve(struct app *app, struct http_req *req, struct http_resp *resp)
 	for (size_t i = 0; !s.answered && i < sizeof(steps) / sizeof(steps[0]);
 	     i++) {
 		if (steps[i](&s, &e) != 0) {
-			problem_send(req, resp, &e, NULL);
+			refuse(&s, &e);
 			break;
 		}
 	}

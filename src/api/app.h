@@ -14,6 +14,7 @@
 
 struct accounts;
 struct keys;
+struct pages;
 struct templates;
 struct tokens;
 struct vault;
@@ -33,6 +34,7 @@ struct app {
 	const char *const *public_urls; /* the first one is for links */
 	struct db_pool *db;
 	const struct templates *templates;
+	const struct pages *pages; /* NULL: they could not be read */
 	size_t body_max_chat, body_max_admin, message_max;
 	int beat_ms;
 	const char *const *trusted_proxies;

@@ -276,15 +276,3 @@ api_problem_page(struct app *app, struct http_req *req, struct http_resp *resp,
 	    &b, "</p>\n<p><a href=\"/api/docs\">API documentation</a></p>\n");
 	page_send(resp, &b, 200);
 }
-
-void
-api_home(struct app *app, struct http_req *req, struct http_resp *resp,
-    struct caller *caller)
-{
-	(void)app;
-	(void)req;
-	(void)caller;
-	http_status(resp, 303);
-	http_set(resp, "Location", "/api/docs");
-	http_send_empty(resp);
-}

@@ -59,7 +59,6 @@ API_HANDLER(api_openapi); /* openapi.c: GET /api/v1/openapi.json */
 API_HANDLER(api_docs);         /* docs.c: the readable API documentation */
 API_HANDLER(api_docs_style);   /* docs.c: its style sheet */
 API_HANDLER(api_problem_page); /* docs.c: GET /problems/{name} */
-API_HANDLER(api_home);         /* docs.c: / leads to the documentation */
 
 API_HANDLER(api_account_list); /* manage/accounts.c */
 API_HANDLER(api_account_create);
@@ -98,6 +97,25 @@ API_HANDLER(api_session_list); /* manage/sessions.c */
 API_HANDLER(api_session_get);
 API_HANDLER(api_usage); /* manage/usage.c */
 API_HANDLER(api_account_metrics);
+
+/* Pages for browsers: pages/login.c, */
+API_HANDLER(page_home);
+API_HANDLER(page_login);
+API_HANDLER(page_login_send);
+API_HANDLER(page_code);
+API_HANDLER(page_code_send);
+API_HANDLER(page_logout);
+API_HANDLER(page_logout_send);
+API_HANDLER(page_asset);
+API_HANDLER(page_password); /* pages/password.c, */
+API_HANDLER(page_password_send);
+API_HANDLER(page_forgotten_send);
+API_HANDLER(page_me); /* pages/me.c, */
+API_HANDLER(page_me_password);
+API_HANDLER(page_me_sign_ins_end);
+API_HANDLER(page_factor_begin); /* pages/factor.c */
+API_HANDLER(page_factor_confirm);
+API_HANDLER(page_factor_end);
 
 #undef API_HANDLER
 

@@ -2,10 +2,18 @@
 #include "api/mailing.h"
 
 #include "api/app.h"
+#include "auth/link.h"
+#include "auth/throttle.h"
+#include "http/address.h"
+#include "http/request.h"
 #include "mail/queue.h"
+#include "telemetry/log.h"
+#include "util/clock.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
+
+#define WAIT (10 * CLOCK_S)
 
 int
 mailing_ready(const struct app *app, struct err *e)
@@ -45,4 +53,41 @@ mailing_send(const struct app *app, const char *name, const char *to,
 	}
 	mem_free(ctx);
 	return rc;
+}
+
+static int
+send_link(struct app *app, const struct http_req *req, const char *email,
+    struct err *e)
+{
+	struct link_made made;
+	int rc =
+	    link_new(app->db, email, req->started + WAIT, req->ctx, &made, e);
+
+	if (rc <= 0)
+		return rc;
+	const struct mail_value values[] = { { "product", "Switchboard" },
+		{ "email", made.email }, { "until", made.until },
+		{ "link",
+		    mailing_link(app, req->ctx, "/password", made.token) },
+		{ NULL, NULL } };
+
+	return mailing_send(app, "reset", made.email, values, e);
+}
+
+void
+mailing_reset(struct app *app, const struct http_req *req, const char *email)
+{
+	const char *name = mem_printf(req->ctx, "reset %s", email);
+	char client[ADDRESS_CLIENT_TEXT];
+	struct err e = { 0 };
+	int wait;
+
+	/* Asking counts like failing, apart from it: five, then slower. */
+	address_client(req->client_address, client);
+	if (throttle_check(name, client, clock_mono(), &wait) != 0)
+		return;
+	throttle_failed(name, client, clock_mono());
+	if (send_link(app, req, email, &e) < 0)
+		log_event(LOG_ERROR, "mail_not_sent", "mail", "reset", "error",
+		    e.text, NULL);
 }

@@ -18,4 +18,10 @@ const char *mailing_link(
 int mailing_send(const struct app *, const char *name, const char *to,
     const struct mail_value *values, struct err *e);
 
+/* The mail with a link for a forgotten password, if somebody has the address
+ * and it was not asked for too often; nobody is told.  After the answer was
+ * sent. */
+struct http_req;
+void mailing_reset(struct app *, const struct http_req *, const char *email);
+
 #endif

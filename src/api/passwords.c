@@ -14,46 +14,20 @@
 #include "api/validate.h"
 #include "audit/audit.h"
 #include "auth/link.h"
-#include "auth/throttle.h"
-#include "http/address.h"
 #include "http/request.h"
 #include "http/response.h"
-#include "telemetry/log.h"
 #include "util/clock.h"
-#include "util/mem.h"
 
 #include "util/banned.h"
 
 #define WAIT (10 * CLOCK_S)
-
-static int
-send_link(struct app *app, const struct http_req *req, const char *email,
-    struct err *e)
-{
-	struct link_made made;
-	int rc =
-	    link_new(app->db, email, req->started + WAIT, req->ctx, &made, e);
-
-	if (rc <= 0)
-		return rc;
-	const struct mail_value values[] = { { "product", "Switchboard" },
-		{ "email", made.email }, { "until", made.until },
-		{ "link",
-		    mailing_link(app, req->ctx, "/password", made.token) },
-		{ NULL, NULL } };
-
-	return mailing_send(app, "reset", made.email, values, e);
-}
 
 void
 api_auth_reset(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
-	const char *email, *name;
-	char client[ADDRESS_CLIENT_TEXT];
 	struct err e = { 0 };
-	int wait;
 
 	(void)who;
 	if (json_body(app, req, "reset", &body, &errors, &e) < 0 ||
@@ -63,16 +37,7 @@ api_auth_reset(struct app *app, struct http_req *req, struct http_resp *resp,
 	}
 	http_status(resp, 202);
 	http_send_empty(resp);
-	/* Asking counts like failing, apart from it: five, then slower. */
-	address_client(req->client_address, client);
-	email = json_body_text(body, "email");
-	name = mem_printf(req->ctx, "reset %s", email);
-	if (throttle_check(name, client, clock_mono(), &wait) != 0)
-		return;
-	throttle_failed(name, client, clock_mono());
-	if (send_link(app, req, email, &e) < 0)
-		log_event(LOG_ERROR, "mail_not_sent", "mail", "reset", "error",
-		    e.text, NULL);
+	mailing_reset(app, req, json_body_text(body, "email"));
 }
 
 void

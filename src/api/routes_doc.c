@@ -12,7 +12,7 @@ face_name(int faces)
 		return "all";
 	if ((faces & FACE_CHAT) != 0)
 		return "chat";
-	return (faces & FACE_ADMIN) != 0 ? "admin" : "health";
+	return (faces & (FACE_ADMIN | FACE_PAGE)) != 0 ? "admin" : "health";
 }
 
 static const char *

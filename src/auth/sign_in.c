@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "auth/challenge.h"
 #include "auth/factor.h"
 #include "auth/password.h"
 #include "auth/pwhash.h"
@@ -24,6 +25,7 @@
 
 #define HASH_SIZE 32
 #define AGENT_MAX 300
+#define SECOND "second-factor"
 
 static int
 refuse(struct err *e)
@@ -140,7 +142,7 @@ second(struct db_pool *db, struct vault *v, const struct token *t,
 	if (factor_check(db, v, &t->user, code, deadline, &answer, e) != 0)
 		return -1;
 	if (answer == FACTOR_MISSING)
-		return err_set_kind(e, ERR_UNKNOWN, "second-factor", 0,
+		return err_set_kind(e, ERR_UNKNOWN, SECOND, 0,
 		    "show the code of the second factor, too");
 	*good = answer != FACTOR_WRONG;
 	return 0;
@@ -190,6 +192,52 @@ sign_in_password(struct db_pool *db, struct vault *v, const char *email,
 		rc = begin(db, from, refresh_s, deadline, ctx, out, e);
 	mem_free(ctx);
 	return rc;
+}
+
+int
+sign_in_first(struct db_pool *db, struct vault *v, const char *email,
+    const char *password, const struct sign_in_from *from, int64_t deadline,
+    struct token *t, bool *factor, struct err *e)
+{
+	void *ctx = mem_root("sign in");
+	int rc = prove(db, v, email, password, NULL, from, deadline, ctx, t, e);
+
+	mem_free(ctx);
+	*factor = rc != 0 && e->kind != NULL && strcmp(e->kind, SECOND) == 0;
+	return *factor ? 0 : rc;
+}
+
+static int
+refuse_code(struct err *e)
+{
+	return err_set_kind(e, ERR_UNKNOWN, SECOND, 0,
+	    "This code is wrong, or was used before.");
+}
+
+int
+sign_in_second(struct db_pool *db, struct vault *v, const struct challenge *c,
+    const char *code, const struct sign_in_from *from, int64_t deadline,
+    struct err *e)
+{
+	enum factor_answer answer;
+	int64_t now = clock_mono();
+	int wait;
+
+	if (throttle_tries(c->name, now) > CHALLENGE_TRIES)
+		return refuse(e);
+	/* As a wrong password: the code is not looked at. */
+	if (throttle_check(c->email, from->client, now, &wait) != 0)
+		return refuse_code(e);
+	if (factor_check(db, v, &c->token.user, code, deadline, &answer, e) !=
+	    0)
+		return -1;
+	if (answer != FACTOR_RIGHT && answer != FACTOR_NONE) {
+		throttle_failed(c->email, from->client, now);
+		return refuse_code(e);
+	}
+	return throttle_succeeded(c->email, from->client, now) == 0
+	           ? 0
+	           : refuse_code(e);
 }
 
 /* The row of a refresh: its first four columns are the token's. */

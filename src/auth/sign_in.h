@@ -13,6 +13,7 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct challenge;
 struct db_pool;
 struct vault;
 
@@ -47,6 +48,19 @@ int sign_in_password(struct db_pool *, struct vault *, const char *email,
  */
 int sign_in_refresh(struct db_pool *, const char *text, int64_t refresh_s,
     int64_t deadline, struct sign_in *out, struct err *e);
+/*
+ * The same in two steps, for pages that ask for the code on one of their own.
+ * 0 with *t: the password is right; *factor: but the code is wanted, too, and
+ * *t is worth nothing without it.  Errors as above.
+ */
+int sign_in_first(struct db_pool *, struct vault *, const char *email,
+    const char *password, const struct sign_in_from *, int64_t deadline,
+    struct token *t, bool *factor, struct err *e);
+/* 0: it was the code.  ERR_UNKNOWN: it was not; ${e}'s kind "second-factor"
+ * while another may be tried.  A challenge takes CHALLENGE_TRIES. */
+int sign_in_second(struct db_pool *, struct vault *, const struct challenge *,
+    const char *code, const struct sign_in_from *, int64_t deadline,
+    struct err *e);
 /*
  * Begin a sign-in of ${t}'s person, who has proven to be her, with a secret of
  * which ${hash} is stored; fills in t->sign_in and writes it down in the audit

@@ -394,3 +394,14 @@ throttle_succeeded(const char *email, const char *address, int64_t now)
 	}
 	return 0;
 }
+
+unsigned
+throttle_tries(const char *name, int64_t now)
+{
+	struct key k = key_pair(name, "");
+	struct pair p;
+
+	pair_count(name, "", now);
+	p = pair_find(&k, now);
+	return (unsigned)p.count;
+}

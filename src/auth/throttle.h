@@ -46,4 +46,9 @@ void throttle_failed(const char *email, const char *address, int64_t now);
  */
 int throttle_succeeded(const char *email, const char *address, int64_t now);
 
+/* How often ${name}, of something that lives for minutes, has been tried, this
+ * time among them (THROTTLE_FORGET after the last one: anew).  Tries are
+ * no failures of any address. */
+unsigned throttle_tries(const char *name, int64_t now);
+
 #endif

@@ -155,6 +155,7 @@ write_conf(struct init *in, struct err *e)
 	add_value(&b, "passfile", in->pgpass);
 	buf_addf(&b, "\nmaster_key_file = %s\n", in->master_key);
 	buf_addf(&b, "mail_templates_dir = %s/mail\n", files_data(in->c->ctx));
+	buf_addf(&b, "page_templates_dir = %s/pages\n", files_data(in->c->ctx));
 	if (add_settings(in, &b, &has_templates, e) != 0)
 		return -1;
 	if (!has_templates)

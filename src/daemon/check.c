@@ -22,6 +22,7 @@
 #include "db/db.h"
 #include "db/migrate.h"
 #include "net/egress.h"
+#include "page/pages.h"
 #include "secret/secret.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
@@ -51,6 +52,17 @@ egress_check(const struct conf *c, struct err *e)
 	return g != NULL ? 0 : -1;
 }
 
+static int
+pages_check(const struct conf *c, struct err *e)
+{
+	struct pages *p;
+
+	if (pages_load(c->page_templates_dir, &p, e) != 0)
+		return -1;
+	pages_free(p);
+	return 0;
+}
+
 int
 check_files(const struct conf *c)
 {
@@ -73,6 +85,11 @@ check_files(const struct conf *c)
 	}
 	if (mailbox_check(c, &e) != 0) {
 		fprintf(stderr, "%s: %s\n", c->file, e.text);
+		bad++;
+	}
+	if (pages_check(c, &e) != 0) {
+		fprintf(
+		    stderr, "%s: page_templates_dir: %s\n", c->file, e.text);
 		bad++;
 	}
 	if (keep_check(c, print_reason, NULL) != 0)
@@ -114,7 +131,7 @@ verdict(const struct conf *c)
 	if (crypto_setup(&e) != 0 ||
 	    session_key_setup(c->master_key_file, &e) != 0 ||
 	    egress_check(c, &e) != 0 || mailbox_check(c, &e) != 0 ||
-	    keep_templates(c, &t, &e) != 0) {
+	    pages_check(c, &e) != 0 || keep_templates(c, &t, &e) != 0) {
 		fprintf(stderr, "switchboardd: %s\n", e.text);
 		return VERDICT_BAD;
 	}

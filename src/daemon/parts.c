@@ -37,6 +37,7 @@
 #include "knowledge/search.h"
 #include "llm/llm.h"
 #include "net/call.h"
+#include "page/pages.h"
 #include "secret/secret.h"
 #include "shm/epoch.h"
 #include "shm/shm.h"
@@ -213,6 +214,20 @@ build_tiers(struct parts *p)
 		log_event(LOG_WARN, "cache_away", "error", e.text, NULL);
 }
 
+/* Without pages the API still serves; who starts the server is told before. */
+static void
+build_pages(struct parts *p)
+{
+	struct err e = { 0 };
+
+	if (p->process->kind != PROC_ADMIN)
+		return;
+	if (pages_load(p->process->conf->page_templates_dir, &p->pages, &e) !=
+	    0)
+		log_event(LOG_ERROR, "pages_refused", "error", e.text, NULL);
+	p->app.pages = p->pages;
+}
+
 static void
 build_app(struct parts *p)
 {
@@ -298,6 +313,7 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 		p->app.vault = vault_new(p->db, process->conf->master_key_file);
 	build_tiers(p);
 	build_app(p);
+	build_pages(p);
 	if (process->kind == PROC_CHAT)
 		build_chat(p);
 	return 0;
@@ -566,4 +582,5 @@ parts_free(struct parts *p, int64_t deadline)
 	if (p->db != NULL)
 		db_pool_free(p->db);
 	templates_free(p->templates);
+	pages_free(p->pages);
 }

@@ -25,6 +25,7 @@ struct parts {
 	struct fcgi_opts fcgi, fcgi_shed;
 	const char *role; /* database login */
 	struct templates *templates;
+	struct pages *pages;
 	const char *turns_dir; /* of the event logs of streams */
 	struct db_pool *db;
 	struct writer *writer;

@@ -196,6 +196,8 @@ class Rig:
                         self.path("etc", "agent_templates"))
         shutil.copytree(os.path.join(SOURCE, "templates", "mail"),
                         self.path("etc", "mail"))
+        shutil.copytree(os.path.join(SOURCE, "templates", "pages"),
+                        self.path("etc", "pages"))
         shutil.copytree(os.path.join(SOURCE, "etc", "demo"),
                         self.path("etc", "demo"))
         for base, dirs, files in os.walk(self.dir):
@@ -261,6 +263,7 @@ logfile = {self.path("log", "pgbouncer.log")}
             "run_dir": self.path("run"), "state_dir": self.path("state"),
             "templates_dir": self.path("etc", "agent_templates"),
             "mail_templates_dir": self.path("etc", "mail"),
+            "page_templates_dir": self.path("etc", "pages"),
             "public_urls": f"http://127.0.0.1:{self.port}",
             "master_key_file": self.path("etc", "master.key"),
             "log_file": self.path("log", "switchboard.log"),

@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include "api/app.h"
 #include "api/browser.h"
 #include "api/guard.h"
 #include "api/handlers.h"
+#include "api/pages/page.h"
 #include "api/problem.h"
+#include "http/request.h"
 #include "http/response.h"
 #include "http/sse.h"
 
@@ -70,6 +73,29 @@ browser_keep(struct app *app, const struct http_req *req,
 {
 	(void)app, (void)req;
 	http_set(resp, "Set-Cookie", cookie);
+}
+
+bool
+page_wanted(const struct app *app, const struct http_req *req)
+{
+	return app->pages != NULL && strncmp(req->path, "/api/", 5) != 0;
+}
+
+void
+page_problem(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct err *e)
+{
+	(void)app, (void)req;
+	http_status(resp, problem_status(e));
+	http_send(resp, "text/html; charset=utf-8", "a page", 6);
+}
+
+int
+page_check_form(struct app *app, struct http_req *req, const struct caller *who,
+    struct err *e)
+{
+	(void)app, (void)req, (void)who;
+	return doubles.form_refused ? err_set(e, ERR_DENIED, "no token") : 0;
 }
 
 int
@@ -189,3 +215,20 @@ HANDLER(api_session_list)
 HANDLER(api_session_get)
 HANDLER(api_usage)
 HANDLER(api_account_metrics)
+HANDLER(page_home)
+HANDLER(page_login)
+HANDLER(page_login_send)
+HANDLER(page_code)
+HANDLER(page_code_send)
+HANDLER(page_logout)
+HANDLER(page_logout_send)
+HANDLER(page_asset)
+HANDLER(page_password)
+HANDLER(page_password_send)
+HANDLER(page_forgotten_send)
+HANDLER(page_me)
+HANDLER(page_me_password)
+HANDLER(page_me_sign_ins_end)
+HANDLER(page_factor_begin)
+HANDLER(page_factor_confirm)
+HANDLER(page_factor_end)

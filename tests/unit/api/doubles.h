@@ -12,6 +12,7 @@
 #include "util/err.h"
 
 struct doubles {
+	bool form_refused; /* a page's form brings no token */
 	/* guard */
 	struct err guard_error; /* code set: refuse */
 	const char *guard_origin;

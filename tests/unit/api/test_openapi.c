@@ -280,9 +280,11 @@ test_docs(void **state)
 	assert_true(memio_has(&m, "Content-Type: text/html; charset=utf-8"));
 	assert_strict();
 	for (size_t i = 0; i < routes_count; i++)
-		assert_int_equal(
-		    strstr(memio_body(&m), routes[i].pattern) != NULL,
-		    routes[i].faces != FACE_OWN);
+		if (routes[i].faces != FACE_PAGE)
+			assert_int_equal(
+			    strstr(memio_body(&m), routes[i].pattern) != NULL,
+			    routes[i].faces != FACE_OWN);
+	assert_null(strstr(memio_body(&m), "/login/code"));
 	assert_non_null(strstr(memio_body(&m), "1.2.3&lt;b&gt;"));
 	assert_non_null(strstr(memio_body(&m), "/problems/limit-exceeded"));
 	assert_non_null(strstr(memio_body(&m), "</html>"));
@@ -290,9 +292,6 @@ test_docs(void **state)
 	assert_true(memio_has(&m, "Content-Type: text/css; charset=utf-8"));
 	page("/api/v1/openapi.json");
 	assert_true(memio_has(&m, "Content-Type: application/json"));
-	page("/");
-	assert_int_equal(memio_status(&m), 303);
-	assert_true(memio_has(&m, "Location: /api/docs"));
 }
 
 static void

@@ -1,0 +1,271 @@
+/*
+ * Signing in and out by forms: the password, and on a page of its own the code
+ * of the second factor.  What is wrong is said in the API's words, which are
+ * the same for everybody.
+ */
+#include <string.h>
+
+#include "api/app.h"
+#include "api/browser.h"
+#include "api/guard.h"
+#include "api/handlers.h"
+#include "api/pages/page.h"
+#include "api/pages/pages_priv.h"
+#include "api/place.h"
+#include "api/problem.h"
+#include "auth/challenge.h"
+#include "auth/sign_in.h"
+#include "http/address.h"
+#include "http/response.h"
+#include "page/pages.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define EMAIL_MOST 254
+#define PASSWORD_MOST 1024
+#define CODE_MOST 64
+#define STEP "step" /* the cookie of a challenge */
+
+static bool
+signed_in(struct app *app, const struct http_req *req, struct http_resp *resp)
+{
+	const char *cookie;
+	struct token t;
+
+	if (browser_find(app, req, &t, &cookie, NULL) != 0)
+		return false;
+	if (cookie != NULL)
+		browser_keep(app, req, resp, cookie);
+	return true;
+}
+
+void
+page_home(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	(void)who;
+	page_go(resp, signed_in(app, req, resp) ? PAGE_HOME : "/login");
+}
+
+/* The page as it is at first, or again after ${e}, whose words it shows. */
+static void
+show_login(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct err *e, const char *note)
+{
+	const char *done = http_query(req, "done", NULL);
+	int status = e != NULL ? problem_status(e) : 200;
+
+	if (status == 429 || status == 503)
+		http_set(resp, "Retry-After", "1");
+	page_send(app, req, resp, status, "login",
+	    json_pack("{s:s, s:s, s:o?, s:s?, s:b, s:b}", "return_to",
+		page_return_to(app, req, ""), "email",
+		page_field(app, req, "email"), "error", page_sentence(req, e),
+		"note", note, "signed_out",
+		done != NULL && strcmp(done, "signed-out") == 0, "password_set",
+		done != NULL && strcmp(done, "password") == 0),
+	    NULL);
+}
+
+/* Where a cookie cannot be kept there is no use in asking for a password. */
+static bool
+place_refused(struct app *app, struct http_req *req, struct http_resp *resp)
+{
+	const char *first =
+	    app->public_urls != NULL ? app->public_urls[0] : NULL;
+	struct place place;
+
+	place_find(app, req, &place);
+	if (place.cookies)
+		return false;
+	page_send(app, req, resp, 403, "insecure",
+	    json_pack("{s:b, s:s?}", "plain", strcmp(req->scheme, "http") == 0,
+		"instead",
+		first != NULL && strncmp(first, "https://", 8) == 0 ? first
+								    : NULL),
+	    NULL);
+	return true;
+}
+
+void
+page_login(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	(void)who;
+	if (place_refused(app, req, resp))
+		return;
+	if (signed_in(app, req, resp))
+		page_go(resp, page_return_to(app, req, PAGE_HOME));
+	else
+		show_login(app, req, resp, NULL, NULL);
+}
+
+/* The password was right, and a code is wanted: the browser is given what says
+ * so, and the page that asks. */
+static int
+go_on(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct token *t, const char *email, struct err *e)
+{
+	const char *to = page_return_to(app, req, "");
+
+	if (browser_aside(app, req, resp, STEP,
+		challenge_make(req->ctx, t, email), CHALLENGE_SECONDS, e) != 0)
+		return -1;
+	page_go(resp, *to != '\0' && strpbrk(to, "&?=") == NULL
+			  ? mem_printf(req->ctx, "/login/code?return_to=%s", to)
+			  : "/login/code");
+	return 0;
+}
+
+static int
+try_login(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct err *e)
+{
+	const char *email = page_field(app, req, "email");
+	const char *password = page_field(app, req, "password");
+	char client[ADDRESS_CLIENT_TEXT];
+	const struct sign_in_from from = page_from(req, client);
+	struct token t;
+	bool factor;
+
+	if (strlen(email) > EMAIL_MOST || strlen(password) > PASSWORD_MOST)
+		return err_set(
+		    e, ERR_UNKNOWN, "E-mail address or password is wrong.");
+	if (sign_in_first(app->db, app->vault, email, password, &from,
+		page_deadline(req), &t, &factor, e) != 0)
+		return -1;
+	if (factor)
+		return go_on(app, req, resp, &t, email, e);
+	if (browser_begin(app, req, resp, &t.user, t.version, e) != 0)
+		return -1;
+	page_go(resp, page_return_to(app, req, PAGE_HOME));
+	return 0;
+}
+
+void
+page_login_send(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	struct err e = { 0 };
+
+	(void)who;
+	if (try_login(app, req, resp, &e) != 0)
+		show_login(app, req, resp, &e, NULL);
+}
+
+static void
+show_code(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct err *e)
+{
+
+	page_send(app, req, resp, e != NULL ? problem_status(e) : 200, "code",
+	    json_pack("{s:s, s:o?}", "return_to", page_return_to(app, req, ""),
+		"error", page_sentence(req, e)),
+	    NULL);
+}
+
+static bool
+challenge_of(struct app *app, const struct http_req *req, struct challenge *out)
+{
+	const char *text = browser_aside_get(app, req, STEP);
+
+	return text != NULL && challenge_read(text, out) == 0;
+}
+
+void
+page_code(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	struct challenge c;
+
+	(void)who;
+	if (place_refused(app, req, resp))
+		return;
+	if (challenge_of(app, req, &c))
+		show_code(app, req, resp, NULL);
+	else
+		page_go(resp, "/login");
+}
+
+static void
+forget_step(struct app *app, const struct http_req *req, struct http_resp *resp)
+{
+	(void)browser_aside(app, req, resp, STEP, "", -1, NULL);
+}
+
+void
+page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	char client[ADDRESS_CLIENT_TEXT];
+	const struct sign_in_from from = page_from(req, client);
+	const char *code = page_field(app, req, "code");
+	struct err e = { 0 };
+	struct challenge c;
+
+	(void)who;
+	if (!challenge_of(app, req, &c)) {
+		show_login(app, req, resp, NULL,
+		    "That took too long. Please sign in again.");
+		return;
+	}
+	if (strlen(code) > CODE_MOST)
+		code = "";
+	if (sign_in_second(app->db, app->vault, &c, code, &from,
+		page_deadline(req), &e) == 0 &&
+	    browser_begin(app, req, resp, &c.token.user, c.token.version, &e) ==
+		0) {
+		forget_step(app, req, resp);
+		page_go(resp, page_return_to(app, req, PAGE_HOME));
+		return;
+	}
+	if (e.code != ERR_UNKNOWN || e.kind != NULL) {
+		show_code(app, req, resp, &e);
+		return;
+	}
+	/* too many tries, or a new password meanwhile: from the beginning */
+	forget_step(app, req, resp);
+	e.kind = NULL;
+	err_set(&e, ERR_UNKNOWN, "Please sign in again.");
+	show_login(app, req, resp, &e, NULL);
+}
+
+void
+page_logout(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	page_send(app, req, resp, 200, "logout", NULL, who);
+}
+
+void
+page_logout_send(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	struct err e = { 0 };
+
+	if (browser_end(app, req, resp, who, &e) != 0)
+		page_problem(app, req, resp, &e);
+	else
+		page_go(resp, "/login?done=signed-out");
+}
+
+void
+page_asset(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	struct err e = { 0 };
+	const char *text;
+	size_t n;
+
+	(void)who;
+	if (app->pages == NULL ||
+	    strcmp(http_var(req, "file"), pages_style_name(app->pages)) != 0) {
+		err_set(&e, ERR_NOT_FOUND, "nothing is at this address");
+		problem_send(req, resp, &e, NULL);
+		return;
+	}
+	text = pages_style(app->pages, &n);
+	http_set(resp, "Cache-Control", "public, max-age=31536000, immutable");
+	http_send(resp, "text/css; charset=utf-8", text, n);
+}

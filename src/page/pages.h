@@ -1,0 +1,29 @@
+/* The pages' templates and their style sheet, read from a folder once and never
+ * changed. */
+#ifndef PAGE_PAGES_H
+#define PAGE_PAGES_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "util/buf.h"
+#include "util/err.h"
+
+struct pages;
+
+/*
+ * Read *.html and site.css of ${dir}.  0 with *ret, to be freed with
+ * pages_free(); -1 with ERR_INVALID: what is missing, or "DIR/name.html:line:
+ * what is wrong".
+ */
+int pages_load(const char *dir, struct pages **ret, struct err *e);
+void pages_free(struct pages *); /* NULL does nothing */
+
+/* Append the page ${name} ("login") with ${data}; see mustache_render(). */
+int pages_render(const struct pages *, const char *name, const json_t *data,
+    struct buf *out, struct err *e);
+/* "site-0123abcd.css": another name when another text. */
+const char *pages_style_name(const struct pages *);
+const char *pages_style(const struct pages *, size_t *len);
+
+#endif
