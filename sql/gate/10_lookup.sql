@@ -7,6 +7,7 @@
 -- needs: SELECT ON control.api_keys
 -- needs: SELECT ON control.widget_keys
 -- needs: SELECT ON control.agent_instances
+-- needs: SELECT ON control.roles
 -- needs: SELECT ON control.knowledge_epochs
 
 -- One account, active or not.  A limit is what holds: the account's own
@@ -32,16 +33,19 @@ REVOKE ALL ON FUNCTION gate.account_by_slug(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.account_by_slug(text) TO sb_chat, sb_admin;
 
 -- The key of this SHA-256.  expires_us: microseconds since 1970, 0 is never;
--- whether that has passed is asked at each use, not here.
+-- whether that has passed is asked at each use, not here.  permissions: of a role
+-- that is the account's own.
+DROP FUNCTION IF EXISTS gate.api_key_find(bytea);
 CREATE OR REPLACE FUNCTION gate.api_key_find(p_hash bytea)
 RETURNS TABLE (id uuid, account_id uuid, account_slot integer, role text,
-	expires_us bigint, config_epoch bigint)
+	expires_us bigint, config_epoch bigint, permissions text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT k.id, k.account_id, a.slot, k.role,
 		coalesce((extract(epoch FROM k.expires_at) * 1000000)::bigint, 0),
-		a.config_epoch
+		a.config_epoch, array_to_string(r.permissions, ' ')
 	FROM api_keys k JOIN accounts a ON a.id = k.account_id
+	LEFT JOIN roles r ON r.account_id = k.account_id AND r.name = k.role
 	WHERE k.key_hash = p_hash AND k.revoked_at IS NULL
 $$;
 REVOKE ALL ON FUNCTION gate.api_key_find(bytea) FROM PUBLIC;

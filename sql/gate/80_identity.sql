@@ -2,6 +2,7 @@
 -- is comes before any account is known.  No hash of a token leaves.
 -- needs: SELECT, UPDATE ON control.users
 -- needs: SELECT ON control.memberships
+-- needs: SELECT ON control.roles
 -- needs: SELECT ON control.accounts
 -- needs: SELECT ON control.platform
 -- needs: SELECT, INSERT, UPDATE, DELETE ON control.sign_ins
@@ -19,18 +20,20 @@ GRANT EXECUTE ON FUNCTION gate.person_by_email(text) TO sb_admin;
 
 -- The person of an access token of version ${p_version}, in ${p_account} or
 -- (null) in none.  No row: the token is no longer good.  role is null for
--- whoever is no member; slot and epoch are those of the account, or the
+-- whoever is no member, permissions but for a role of the account's own; slot and epoch are those of the account, or the
 -- platform's.
+DROP FUNCTION IF EXISTS gate.person(uuid, bigint, uuid);
 CREATE OR REPLACE FUNCTION gate.person(p_user uuid, p_version bigint, p_account uuid)
 RETURNS TABLE (id uuid, is_platform_admin boolean, role text, account_slot integer,
-	config_epoch bigint)
+	config_epoch bigint, permissions text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT u.id, u.is_platform_admin, m.role, coalesce(a.slot, 0),
-		coalesce(a.config_epoch, p.config_epoch)
+		coalesce(a.config_epoch, p.config_epoch), array_to_string(r.permissions, ' ')
 	FROM users u CROSS JOIN platform p
 	LEFT JOIN accounts a ON a.id = p_account
 	LEFT JOIN memberships m ON m.account_id = a.id AND m.user_id = u.id
+	LEFT JOIN roles r ON r.account_id = m.account_id AND r.name = m.role
 	WHERE u.id = p_user AND u.token_version = p_version AND u.is_active
 $$;
 REVOKE ALL ON FUNCTION gate.person(uuid, bigint, uuid) FROM PUBLIC;

@@ -34,6 +34,12 @@ const struct takeout_table takeout_tables[] = {
 	BY_ID("memberships", "user_id",
 	    "t.user_id, u.email, u.display_name, t.role, t.created_at",
 	    "memberships t JOIN users u ON u.id = t.user_id"),
+	{ "roles", "",
+	    { "takeout_roles",
+		"SELECT x.name, row_to_json(x)::text FROM (SELECT t.name, "
+		"t.description, t.permissions, t.created_at, t.updated_at "
+		"FROM roles t WHERE t.account_id = $1::uuid AND t.name > $2 "
+		"ORDER BY t.name LIMIT $3::integer) x" } },
 	BY_ID("api_keys", "id",
 	    "t.id, t.name, t.prefix, t.role, t.expires_at, t.revoked_at, "
 	    "t.last_used_at, t.created_at",

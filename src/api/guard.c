@@ -216,9 +216,9 @@ check(struct app *app, struct http_req *req, const struct route *route,
 		return -1;
 	if (slug && find_account(app, slug, &user, out, e) < 0)
 		return -1;
-	if (!perm_allowed(out->key->role, route->perm))
+	if (!perm_in(out->key->perms, route->perm))
 		return err_set(e, ERR_DENIED, "the role %s may not do this",
-		    role_name(out->key->role));
+		    out->key->role_name);
 	return 0;
 }
 

@@ -88,6 +88,11 @@ API_HANDLER(api_widget_key_create);
 API_HANDLER(api_widget_key_get);
 API_HANDLER(api_widget_key_change);
 API_HANDLER(api_widget_key_revoke);
+API_HANDLER(api_role_list);
+API_HANDLER(api_role_create);
+API_HANDLER(api_role_get);
+API_HANDLER(api_role_change);
+API_HANDLER(api_role_delete);
 API_HANDLER(api_user_list);
 API_HANDLER(api_user_invite); /* manage/users.c */
 API_HANDLER(api_user_get);

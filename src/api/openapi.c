@@ -89,6 +89,9 @@ static const struct parameter {
 	    "The key." },
 	{ "user_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
 	    "The member." },
+	{ "role_name", "path",
+	    "{\"type\":\"string\",\"pattern\":\"^[a-z][a-z0-9_]{0,62}$\"}",
+	    "The role." },
 	{ "session_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
 	    "The session." },
 	{ "If-Match", "header", "{\"type\":\"string\"}",
@@ -329,6 +332,7 @@ responses_of(const struct route *r)
 	if (is_identity(r)) {
 		add_problem(all, 400, "Malformed.");
 		add_problem(all, 401, "What was shown does not sign in.");
+		add_problem(all, 403, "Not done here, or not by this caller.");
 		add_problem(all, 404, "Not there, or not good any more.");
 		add_problem(all, 409, "Somebody else was faster.");
 		add_problem(all, 422, "A value breaks a rule.");

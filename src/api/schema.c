@@ -127,7 +127,7 @@ const struct schema schemas[] = {
   "properties": {
     "email": {"type": "string", "minLength": 3, "maxLength": 254, "examples": ["ann@example.com"]},
     "display_name": {"type": ["string", "null"], "minLength": 1, "maxLength": 200, "description": "Absent: what stands before the @."},
-    "role": {"enum": ["viewer", "support", "analyst", "agent_manager", "account_admin", "account_owner"]}
+    "role": {"$ref": "#/components/schemas/account_role"}
   }
 }) },
 { "user_invited", J({

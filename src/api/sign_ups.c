@@ -31,7 +31,7 @@ open_here(const struct app *app, struct err *e)
 {
 	if (app->sign_up)
 		return mailing_ready(app, e);
-	return err_set(e, ERR_DENIED,
+	return err_set(e, ERR_NOT_FOUND,
 	    "nobody opens an account himself here: ask the operator");
 }
 

@@ -93,15 +93,30 @@ value_slot(const void *value)
 	return ((const struct key *)value)->account_slot;
 }
 
+/* The role in column 3, and in column 8 what it may if it is an account's
+ * own. */
 static bool
-role_of(enum key_kind kind, const struct row *r, enum role *role)
+role_of(struct key *k, const struct row *r)
 {
-	if (kind == KEY_USER && row_null(r, 3)) {
-		*role = ROLE_NONE;
+	const char *name = row_text(r, 3);
+
+	if (k->kind == KEY_USER && row_null(r, 3))
+		name = role_name(ROLE_NONE);
+	snprintf(k->role_name, sizeof(k->role_name), "%s", name);
+	if (k->kind == KEY_USER && row_null(r, 3)) {
+		k->role = ROLE_NONE;
+		k->perms = perm_of_role(ROLE_NONE);
 		return true;
 	}
-	return role_parse(row_text(r, 3), role) == 0 &&
-	       (kind != KEY_API || role_for_key(*role));
+	if (role_parse(name, &k->role) == 0) {
+		k->perms = perm_of_role(k->role);
+		return k->kind != KEY_API || role_for_key(k->role);
+	}
+	if (r->n <= 8 || row_null(r, 8))
+		return false;
+	k->role = ROLE_CUSTOM;
+	k->perms = perm_set_parse(row_text(r, 8));
+	return true;
 }
 
 /* The columns of the statements of auth/store.c.  A row that no key may be
@@ -117,7 +132,7 @@ value_make(void *arg, const struct row *r, void **ret, struct err *e)
 	k->kind = w->kind;
 	if (row_uuid(r, 0, &k->id) != 0 ||
 	    (row_uuid(r, 1, &k->account_id) != 0 && w->kind != KEY_USER) ||
-	    !role_of(w->kind, r, &k->role) ||
+	    !role_of(k, r) ||
 	    (!row_null(r, 5) && row_uuid(r, 5, &k->agent_id) != 0)) {
 		mem_free(c);
 		return unknown(e);
@@ -129,7 +144,7 @@ value_make(void *arg, const struct row *r, void **ret, struct err *e)
 	k->account_slot = (uint32_t)row_int(r, 2);
 	k->expires_us = row_int(r, 4);
 	k->origins = origin_list(c, row_text(r, 6), &k->norigins);
-	if (!row_null(r, 8)) {
+	if (w->kind == KEY_WIDGET && !row_null(r, 8)) {
 		k->agent_type = mem_strdup(c, row_text(r, 8));
 		k->agent_name = mem_strdup(c, row_text(r, 9));
 	}

@@ -29,8 +29,10 @@ struct key {
 	uint32_t account_slot;
 	uint64_t epoch;
 	/* ROLE_VISITOR for a widget key; ROLE_NONE for a person who is no
-	 * member of the account */
+	 * member of the account; ROLE_CUSTOM: see perms */
 	enum role role;
+	perm_set perms;       /* what it may */
+	char role_name[64];   /* to be shown */
 	uint32_t user_slot;   /* KEY_USER */
 	uint64_t version;     /* KEY_USER: of her tokens */
 	int64_t expires_us;   /* 0 never */

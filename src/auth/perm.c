@@ -29,6 +29,8 @@ static const char *const role_names[ROLE_COUNT] = {
 	(MANAGERS | BIT(ROLE_VIEWER) | BIT(ROLE_SUPPORT) | BIT(ROLE_ANALYST))
 #define EVERYBODY (BIT(ROLE_COUNT) - 1)
 
+_Static_assert(PERM_COUNT <= 64, "a perm_set has a bit for each");
+
 /* PERM_UNSET stays empty: nobody may do what has no permission. */
 static const struct {
 	const char *name, *text;
@@ -84,6 +86,10 @@ static const struct {
 	[PERM_USER_READ] = { "user.read", "see the account's members", ADMINS },
 	[PERM_USER_WRITE] = { "user.write",
 	    "change roles up to the own one, remove members", ADMINS },
+	[PERM_ROLE_READ] = { "role.read", "see roles and what they may",
+	    ADMINS },
+	[PERM_ROLE_WRITE] = { "role.write",
+	    "make, change and delete roles within the own one", ADMINS },
 	[PERM_SESSION_READ] = { "session.read",
 	    "see all sessions and their transcripts", PEOPLE },
 	[PERM_USAGE_READ] = { "usage.read", "see usage and metrics",
@@ -98,17 +104,54 @@ perm_allowed(enum role role, enum perm perm)
 	return (perms[perm].roles & BIT(role)) != 0;
 }
 
-bool
-role_within(enum role role, enum role of)
+perm_set
+perm_of_role(enum role role)
 {
-	if ((unsigned)role >= ROLE_COUNT || (unsigned)of >= ROLE_COUNT ||
-	    role > of)
-		return false;
-	for (int p = PERM_UNSET; p < PERM_COUNT; p++)
-		if (perm_allowed(role, (enum perm)p) &&
-		    !perm_allowed(of, (enum perm)p))
-			return false;
-	return true;
+	perm_set set = 0;
+
+	for (int p = PERM_UNSET + 1; p < PERM_COUNT; p++)
+		if (perm_allowed(role, (enum perm)p))
+			set |= perm_bit((enum perm)p);
+	return set;
+}
+
+#define IMPLIED (perm_bit(PERM_PUBLIC) | perm_bit(PERM_SELF))
+
+perm_set
+perm_grantable(void)
+{
+	return perm_of_role(ROLE_ACCOUNT_OWNER) & ~IMPLIED;
+}
+
+int
+perm_parse(const char *name, enum perm *out)
+{
+	for (int p = PERM_UNSET + 1; p < PERM_COUNT; p++)
+		if (strcmp(name, perms[p].name) == 0) {
+			*out = (enum perm)p;
+			return 0;
+		}
+	return -1;
+}
+
+perm_set
+perm_set_parse(const char *names)
+{
+	perm_set set = 0;
+	char name[64];
+	enum perm perm;
+	size_t n;
+
+	for (; *names != '\0'; names += n + strspn(names + n, " ")) {
+		n = strcspn(names, " ");
+		if (n == 0 || n >= sizeof(name))
+			continue;
+		memcpy(name, names, n);
+		name[n] = '\0';
+		if (perm_parse(name, &perm) == 0)
+			set |= perm_bit(perm);
+	}
+	return (set & perm_grantable()) | IMPLIED;
 }
 
 const char *
@@ -117,6 +160,24 @@ perm_name(enum perm perm)
 	if ((unsigned)perm >= PERM_COUNT || perms[perm].name == NULL)
 		return "unset";
 	return perms[perm].name;
+}
+
+const char *
+role_text(enum role role)
+{
+	static const char *const texts[ROLE_COUNT] = {
+		[ROLE_VISITOR] = "talks to an agent by a widget key",
+		[ROLE_VIEWER] = "looks, and changes nothing",
+		[ROLE_SUPPORT] = "reads talks and talks to agents",
+		[ROLE_ANALYST] = "looks at talks and figures",
+		[ROLE_AGENT_MANAGER] = "makes and changes agents",
+		[ROLE_ACCOUNT_ADMIN] = "manages the account and its members",
+		[ROLE_ACCOUNT_OWNER] = "may all that there is in an account",
+		[ROLE_PLATFORM_ADMIN] = "administers the installation",
+	};
+
+	return (unsigned)role < ROLE_COUNT && texts[role] != NULL ? texts[role]
+	                                                          : "";
 }
 
 const char *

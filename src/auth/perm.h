@@ -3,6 +3,7 @@
 #define AUTH_PERM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum role {
@@ -15,7 +16,8 @@ enum role {
 	ROLE_ACCOUNT_ADMIN,
 	ROLE_ACCOUNT_OWNER,
 	ROLE_PLATFORM_ADMIN,
-	ROLE_COUNT
+	ROLE_COUNT,
+	ROLE_CUSTOM = ROLE_COUNT /* an account's own */
 };
 
 /* PERM_UNSET is 0 on purpose: a route that names none does not build. */
@@ -44,19 +46,41 @@ enum perm {
 	PERM_WIDGET_WRITE,
 	PERM_USER_READ, /* members and their roles */
 	PERM_USER_WRITE,
+	PERM_ROLE_READ, /* roles and what they may */
+	PERM_ROLE_WRITE,
 	PERM_SESSION_READ, /* everybody's sessions */
 	PERM_USAGE_READ,
 	PERM_COUNT
 };
 
 bool perm_allowed(enum role, enum perm);
+
+/* What a caller may, whatever role it comes from. */
+typedef uint64_t perm_set;
+static inline perm_set
+perm_bit(enum perm p)
+{
+	return (perm_set)1 << p;
+}
+static inline bool
+perm_in(perm_set s, enum perm p)
+{
+	return p > PERM_UNSET && p < PERM_COUNT && (s & perm_bit(p)) != 0;
+}
+perm_set perm_of_role(enum role); /* of a built-in one; else nothing */
+/* Those that may stand in an account's own role: what its owner may, but for
+ * what everybody may. */
+perm_set perm_grantable(void);
+/* The permissions of an account's own role, whose names ${names} lists with
+ * spaces between; a name that we do not know allows nothing. */
+perm_set perm_set_parse(const char *names);
+/* 0 or -1 */
+int perm_parse(const char *name, enum perm *out);
 const char *perm_name(enum perm); /* "chat.talk" */
 const char *role_name(enum role); /* "account_owner" */
+const char *role_text(enum role); /* what it is for */
 /* 0 or -1 */
 int role_parse(const char *name, enum role *out);
-/* Does ${role} stand no higher than ${of} and may nothing that ${of} may not?
- * Only such a role does somebody give, or take from somebody. */
-bool role_within(enum role role, enum role of);
 /* May a key have this role?  Those of an account, from viewer to owner. */
 bool role_for_key(enum role);
 /* The table as Markdown. */

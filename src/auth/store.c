@@ -1,5 +1,5 @@
-/* The auth domain's SQL.  All kinds of key begin with
- * the same columns. */
+/* The auth domain's SQL.  All kinds of key begin with the same eight columns;
+ * then comes what each kind has of its own. */
 #include "auth/store.h"
 
 #include "db/rows.h"
@@ -8,7 +8,7 @@
 
 const struct db_stmt auth_store_api_key = { "auth_api_key",
 	"SELECT id, account_id, account_slot, role, expires_us, NULL, NULL, "
-	"config_epoch FROM gate.api_key_find($1::bytea)" };
+	"config_epoch, permissions FROM gate.api_key_find($1::bytea)" };
 
 const struct db_stmt auth_store_widget_key = { "auth_widget_key",
 	"SELECT id, account_id, account_slot, 'visitor', 0, agent_instance_id, "
@@ -18,7 +18,7 @@ const struct db_stmt auth_store_widget_key = { "auth_widget_key",
 const struct db_stmt auth_store_person = { "auth_person",
 	"SELECT id, $3::uuid, account_slot, CASE WHEN is_platform_admin THEN"
 	" 'platform_admin' WHEN $3 IS NULL THEN 'viewer' ELSE role END, 0,"
-	" NULL, NULL, config_epoch"
+	" NULL, NULL, config_epoch, permissions"
 	" FROM gate.person($1::uuid, $2::bigint, $3::uuid)" };
 
 const struct db_stmt auth_store_signing_keys = { "auth_signing_keys",

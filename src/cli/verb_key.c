@@ -8,6 +8,7 @@
 #include "cli/store.h"
 #include "cli/verbs.h"
 #include "util/clock.h"
+#include "util/str.h"
 
 #include "util/banned.h"
 
@@ -47,11 +48,13 @@ check_api(struct cli *c, struct issue_key *k, struct err *e)
 	k->role = cli_opt(c, "role");
 	if (k->role == NULL)
 		k->role = "account_owner";
-	if (role_parse(k->role, &role) != 0 || role < ROLE_VIEWER ||
-	    role > ROLE_ACCOUNT_OWNER)
+	/* Whether the account has one of its own, the database knows. */
+	if (role_parse(k->role, &role) == 0 ? !role_for_key(role)
+					    : !str_is_name(k->role))
 		return cli_misuse(c, e,
 		    "no role \"%s\" for a key: viewer, support, analyst, "
-		    "agent_manager, account_admin or account_owner",
+		    "agent_manager, account_admin, account_owner or one of the "
+		    "account's own",
 		    k->role);
 	return 0;
 }

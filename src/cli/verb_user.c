@@ -13,6 +13,7 @@
 #include "crypto/hash.h"
 #include "util/clock.h"
 #include "util/mem.h"
+#include "util/str.h"
 
 #include "util/banned.h"
 
@@ -28,11 +29,13 @@ role_given(struct cli *c, const char *name, struct err *e)
 {
 	enum role role;
 
-	if (role_parse(name, &role) != 0 || role < ROLE_VIEWER ||
-	    role > ROLE_ACCOUNT_OWNER)
+	/* Whether the account has one of its own, the database knows. */
+	if (role_parse(name, &role) == 0 ? !role_for_key(role)
+					 : !str_is_name(name))
 		return cli_misuse(c, e,
 		    "no role \"%s\" in an account: viewer, support, analyst, "
-		    "agent_manager, account_admin or account_owner",
+		    "agent_manager, account_admin, account_owner or one of its "
+		    "own",
 		    name);
 	return 0;
 }

@@ -75,6 +75,9 @@ class TenantsTest(unittest.TestCase):
             "session_id": owner.all("sessions")[0]["id"],
             "api-keys": made(owner.post("api-keys", {
                 "name": canary, "role": "viewer"}))["id"],
+            "role_name": made(owner.post("roles", {
+                "name": canary.lower(), "description": canary,
+                "permissions": ["agent.read"]}))["name"],
             "widget-keys": made(owner.post("widget-keys", {
                 "name": canary, "agent_id": agent["id"], "allowed_origins": [
                     f"https://{canary.lower()}.example"]}))["id"]}
@@ -149,7 +152,7 @@ class TenantsTest(unittest.TestCase):
     def nobody():
         return {name: str(uuid.uuid4()) for name in (
             "agent_id", "user_id", "session_id", "api-keys",
-            "widget-keys")} | {"version": "2"}
+            "widget-keys")} | {"version": "2", "role_name": "nobody_s"}
 
     @staticmethod
     def has_id(path):

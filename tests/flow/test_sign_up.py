@@ -157,7 +157,7 @@ class SwitchedOffTest(unittest.TestCase):
             for path, body in ((ASK, {"email": "off@new.example",
                                       "account_name": "Off"}),
                                (CONFIRM, {"token": "sb_new_x"})):
-                self.assertEqual(rig.request("POST", path, body).status, 403)
+                self.assertEqual(rig.request("POST", path, body).status, 404)
             self.assertEqual(rig.sql("select count(*) from sign_ups"),
                              [["0"]])
         finally:

@@ -7,6 +7,7 @@
 #include "account/account.h"
 #include "api/manage/keys.h"
 #include "api/manage/manage.h"
+#include "api/manage/roles.h"
 #include "api/manage/store.h"
 #include "api/validate.h"
 #include "auth/key.h"
@@ -50,19 +51,6 @@ key_get(struct manage *m, struct err *e)
 	return manage_show(m, &key_object, id, 200, e);
 }
 MANAGE_HANDLER(api_api_key_get, key_get)
-
-int
-manage_within(const struct manage *m, const char *role, struct err *e)
-{
-	enum role wanted;
-
-	if (role_parse(role, &wanted) != 0)
-		return err_set(e, ERR_INTERNAL, "a role %s", role);
-	if (role_within(wanted, m->who->key->role))
-		return 0;
-	return err_set(e, ERR_DENIED, "the role %s is above the caller's, %s",
-	    role, role_name(m->who->key->role));
-}
 
 struct new_key *
 new_key(struct manage *m, enum key_kind kind)

@@ -11,6 +11,7 @@
 #include "auth/key.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "util/buf.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/rfc3339.h"
@@ -121,6 +122,16 @@ manage_time(struct manage *m, const char *name, int64_t otherwise, int64_t *us,
 }
 
 const char *
+manage_json(const void *ctx, const json_t *v)
+{
+	struct buf b;
+
+	buf_init(&b, ctx, 65536);
+	json_write(&b, v);
+	return b.data;
+}
+
+const char *
 manage_author(const struct manage *m)
 {
 	char id[UUID_TEXT];
@@ -133,11 +144,9 @@ manage_author(const struct manage *m)
 int
 manage_may(const struct manage *m, enum perm perm, struct err *e)
 {
-	enum role role = m->who->key->role;
-
-	if (perm_allowed(role, perm))
+	if (perm_in(m->who->key->perms, perm))
 		return 0;
 	return err_set(e, ERR_DENIED,
-	    "the role %s may not do this: it needs %s", role_name(role),
+	    "the role %s may not do this: it needs %s", m->who->key->role_name,
 	    perm_name(perm));
 }

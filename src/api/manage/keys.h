@@ -20,7 +20,5 @@ struct new_key {
 struct new_key *new_key(struct manage *, enum key_kind);
 /* Answer 201 with ${shown} and the key's text, which is then forgotten. */
 int new_key_answer(struct manage *, struct new_key *, json_t *shown);
-/* ERR_DENIED when the role ${role} may more than the caller's. */
-int manage_within(const struct manage *, const char *role, struct err *e);
 
 #endif

@@ -58,6 +58,16 @@ extern const struct db_stmt manage_store_user, manage_store_user_lock,
     manage_store_user_invite;
 extern const struct rows_col manage_store_user_cols[];
 
+/* Roles (store_role.c).  show, lock, delete: (account, name); list: (account,
+ * built-in ones as JSON, name or NULL, after, rows); perms: (account, name) ->
+ * its permissions with spaces between; create: (account, name, description,
+ * permissions as JSON, made when); change: (account, name, description,
+ * permissions: NULL leaves them). */
+extern const struct db_stmt manage_store_role, manage_store_role_lock,
+    manage_store_roles, manage_store_role_perms, manage_store_role_create,
+    manage_store_role_change, manage_store_role_delete;
+extern const struct rows_col manage_store_role_cols[];
+
 /* Sessions (store_session.c).  show: (account, id, nothing); list, newest
  * first: (account, agent, from_us, to_us, status, after, rows). */
 extern const struct db_stmt manage_store_session, manage_store_sessions;

@@ -7,8 +7,8 @@
 
 #include "account/account.h"
 #include "api/mailing.h"
-#include "api/manage/keys.h"
 #include "api/manage/manage.h"
+#include "api/manage/roles.h"
 #include "api/manage/store.h"
 #include "auth/link.h"
 #include "auth/pwhash.h"
@@ -30,9 +30,7 @@ static const struct manage_object user_object = { "user", &manage_store_user,
 static int
 user_list(struct manage *m, struct err *e)
 {
-	static const char *const roles[] = { "viewer", "support", "analyst",
-		"agent_manager", "account_admin", "account_owner", NULL };
-	const char *role = manage_word(m, "role", roles, e);
+	const char *role = manage_query(m, "role", e);
 
 	if (e->code != ERR_NONE)
 		return -1;

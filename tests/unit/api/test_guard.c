@@ -141,6 +141,7 @@ keys_find_user(struct keys *k, const struct token *t,
 		if (person_role == ROLE_VIEWER && !id_eq(account, &acme.id))
 			person.role = ROLE_NONE;
 	}
+	person.perms = perm_of_role(person.role);
 	*ret = &person;
 	key_refs++;
 	return 0;
@@ -221,11 +222,14 @@ begin(void **state)
 	acme.active = globex.active = true;
 	owner = (struct key){ .kind = KEY_API,
 		.role = ROLE_ACCOUNT_OWNER,
+		.perms = perm_of_role(ROLE_ACCOUNT_OWNER),
 		.account_id = acme.id };
 	viewer = owner;
 	viewer.role = ROLE_VIEWER;
+	viewer.perms = perm_of_role(ROLE_VIEWER);
 	widget = (struct key){ .kind = KEY_WIDGET,
 		.role = ROLE_VISITOR,
+		.perms = perm_of_role(ROLE_VISITOR),
 		.account_id = acme.id,
 		.origins = origins,
 		.norigins = 2 };

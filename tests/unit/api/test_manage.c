@@ -54,6 +54,7 @@ ask(void (*handler)(
 	memio_open(&m, env);
 	m.req->query = query;
 	admin.role = role;
+	admin.perms = perm_of_role(role);
 	handler(&app, m.req, m.resp, &who);
 	json_decref(answer);
 	answer = json_loads(memio_body(&m), 0, NULL);

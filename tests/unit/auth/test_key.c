@@ -216,12 +216,36 @@ bad_roles(void **state)
 	const struct key *k;
 
 	(void)state;
+	/* The database refuses them, too. */
+	dbfix_sql("ALTER TABLE control.api_keys DISABLE TRIGGER role_is_known");
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		key_make(KEY_API, text, prefix, hash);
 		snprintf(rest, sizeof(rest), "'%s', NULL, NULL", roles[i]);
 		store_api(text, rest);
 		assert_int_equal(find(KEY_API, text, &k), -1);
 	}
+	dbfix_sql("ALTER TABLE control.api_keys ENABLE TRIGGER role_is_known");
+}
+
+/* A role of the account's own is what its row says, and nothing else. */
+static void
+own_roles(void **state)
+{
+	const perm_set always = perm_bit(PERM_PUBLIC) | perm_bit(PERM_SELF);
+	char text[KEY_TEXT], prefix[KEY_PREFIX];
+	unsigned char hash[32];
+	const struct key *k;
+
+	(void)state;
+	dbfix_sql("INSERT INTO control.roles (account_id, name, permissions) "
+		  "VALUES ('" ACME "', 'night', '{chat.talk,account.limits}')");
+	key_make(KEY_API, text, prefix, hash);
+	store_api(text, "'night', NULL, NULL");
+	assert_int_equal(find(KEY_API, text, &k), 0);
+	assert_int_equal(k->role, ROLE_CUSTOM);
+	assert_string_equal(k->role_name, "night");
+	assert_int_equal(k->perms, always | perm_bit(PERM_CHAT));
+	key_unref(k);
 }
 
 /* What cannot be a key costs no query: there is no database here. */
@@ -367,6 +391,7 @@ main(void)
 		cmocka_unit_test(widget_key),
 		cmocka_unit_test(expired),
 		cmocka_unit_test(bad_roles),
+		cmocka_unit_test(own_roles),
 		cmocka_unit_test(malformed),
 		cmocka_unit_test(unknown_then_made),
 		cmocka_unit_test(one_flight),

@@ -15,8 +15,8 @@
 
 /* By role: p public, m oneself, c chat, r turn read, s stop, f feedback, A
  * audit read; then account L list, C create, R read, W write, T limits; agent a
- * read, b write, d config; k, l keys; w, x widget keys; u, v members; e
- * sessions; g usage. */
+ * read, b write, d config; E end, X export; k, l keys; w, x widget keys; u, v
+ * members; o, O roles; e sessions; g usage. */
 static const char *const may[ROLE_COUNT] = {
 	[ROLE_NONE] = "p",
 	[ROLE_VISITOR] = "pcrsf",
@@ -24,13 +24,13 @@ static const char *const may[ROLE_COUNT] = {
 	[ROLE_SUPPORT] = "pmcrfRae",
 	[ROLE_ANALYST] = "pmrRaeg",
 	[ROLE_AGENT_MANAGER] = "pmcrsfRabdwxeg",
-	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuveg",
-	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWabdklwxuveg",
-	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTabdklwxuveg",
+	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOeg",
+	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWEXabdklwxuvoOeg",
+	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTEXabdklwxuvoOeg",
 };
 static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f', 'A',
-	'L', 'C', 'R', 'W', 'T', 'a', 'b', 'd', 'k', 'l', 'w', 'x', 'u', 'v',
-	'e', 'g' };
+	'L', 'C', 'R', 'W', 'T', 'E', 'X', 'a', 'b', 'd', 'k', 'l', 'w', 'x',
+	'u', 'v', 'o', 'O', 'e', 'g' };
 
 static void
 matrix(void **state)
@@ -44,26 +44,42 @@ matrix(void **state)
 				    perm_name((enum perm)p));
 }
 
-/* What one role may give to others, or take from them. */
+/* A role of an account's own. */
 static void
-within(void **state)
+sets(void **state)
 {
-	static const enum role order[] = { ROLE_VIEWER, ROLE_ANALYST,
-		ROLE_AGENT_MANAGER, ROLE_ACCOUNT_ADMIN, ROLE_ACCOUNT_OWNER,
-		ROLE_PLATFORM_ADMIN };
+	const perm_set always = perm_bit(PERM_PUBLIC) | perm_bit(PERM_SELF);
+	enum perm perm;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++)
+	for (int r = 0; r < ROLE_COUNT; r++)
+		for (int p = -1; p <= PERM_COUNT; p++)
 			assert_int_equal(
-			    role_within(order[i], order[k]), i <= k);
-	/* neither may all that the other may */
-	assert_false(role_within(ROLE_SUPPORT, ROLE_ANALYST));
-	assert_false(role_within(ROLE_ANALYST, ROLE_SUPPORT));
-	assert_true(role_within(ROLE_SUPPORT, ROLE_AGENT_MANAGER));
-	assert_false(role_within((enum role)ROLE_COUNT, ROLE_PLATFORM_ADMIN));
-	assert_false(role_within(ROLE_VIEWER, (enum role)ROLE_COUNT));
-	assert_false(role_within(ROLE_VISITOR, ROLE_VIEWER));
+			    perm_in(perm_of_role((enum role)r), (enum perm)p),
+			    perm_allowed((enum role)r, (enum perm)p));
+	assert_int_equal(perm_of_role(ROLE_CUSTOM), 0);
+	assert_int_equal(perm_set_parse(""), always);
+	assert_int_equal(perm_set_parse("agent.read  key.write nonsense"),
+	    always | perm_bit(PERM_AGENT_READ) | perm_bit(PERM_KEY_WRITE));
+	/* what is the platform's cannot stand in one */
+	assert_int_equal(
+	    perm_set_parse("account.limits account.list account.create"),
+	    always);
+	assert_int_equal(
+	    perm_grantable() | always, perm_of_role(ROLE_ACCOUNT_OWNER));
+	for (int p = PERM_UNSET + 1; p < PERM_COUNT; p++) {
+		assert_int_equal(perm_parse(perm_name((enum perm)p), &perm), 0);
+		assert_int_equal(perm, p);
+	}
+	assert_int_equal(perm_parse("unset", &perm), -1);
+	assert_int_equal(perm_parse("", &perm), -1);
+	/* so that nobody below gives these */
+	assert_int_not_equal(perm_of_role(ROLE_ACCOUNT_OWNER) &
+				 ~perm_of_role(ROLE_ACCOUNT_ADMIN),
+	    0);
+	assert_int_not_equal(perm_of_role(ROLE_ACCOUNT_ADMIN) &
+				 ~perm_of_role(ROLE_AGENT_MANAGER),
+	    0);
 }
 
 static void
@@ -125,7 +141,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matrix),
-		cmocka_unit_test(within),
+		cmocka_unit_test(sets),
 		cmocka_unit_test(nothing_by_default),
 		cmocka_unit_test(names),
 		cmocka_unit_test(document),

@@ -149,7 +149,7 @@ test_epochs(void **state)
 		"config_version = 2 WHERE account_id = '" A "'",
 		"INSERT INTO api_keys (account_id, id, name, prefix, key_hash, "
 		"role) VALUES ('" A "', '" A "', 'k', 'p', sha256('k'), "
-		"'owner')",
+		"'account_owner')",
 		"UPDATE api_keys SET revoked_at = now() WHERE account_id = '" A
 		"'",
 		"INSERT INTO widget_keys (account_id, id, name, prefix, "
