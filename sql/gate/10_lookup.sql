@@ -8,6 +8,7 @@
 -- needs: SELECT ON control.widget_keys
 -- needs: SELECT ON control.agent_instances
 -- needs: SELECT ON control.roles
+-- needs: SELECT ON control.visitor_secrets
 -- needs: SELECT ON control.knowledge_epochs
 
 -- One account, active or not.  A limit is what holds: the account's own
@@ -66,16 +67,21 @@ REVOKE ALL ON FUNCTION gate.widget_key_find(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.widget_key_find(bytea) TO sb_chat, sb_admin;
 
 -- The same, with what is told of it to its pages: the name of its one agent,
--- and how it looks.
+-- and how it looks; and by which secrets visitors were named whose tokens may
+-- still be about (a token lives for a day at most).
 CREATE OR REPLACE FUNCTION gate.widget_key_by_hash(p_hash bytea)
 RETURNS TABLE (id uuid, account_id uuid, account_slot integer,
 	agent_instance_id uuid, origins jsonb, config_epoch bigint,
-	agent_type text, instance_name text, appearance jsonb)
+	agent_type text, instance_name text, appearance jsonb, visitor_secrets jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT k.id, k.account_id, a.slot, k.agent_instance_id,
 		to_jsonb(k.allowed_origins), a.config_epoch, i.agent_type,
-		i.instance_name, k.appearance
+		i.instance_name, k.appearance,
+		(SELECT jsonb_agg(v.id) FROM visitor_secrets v
+			WHERE v.account_id = k.account_id AND v.revoked_at IS NULL
+			AND (v.expires_at IS NULL
+				OR v.expires_at > now() - interval '25 hours'))
 	FROM widget_keys k JOIN accounts a ON a.id = k.account_id
 	LEFT JOIN agent_instances i
 		ON i.account_id = k.account_id AND i.id = k.agent_instance_id

@@ -84,13 +84,14 @@ BEGIN
 			channel, status, finish_reason, error_kind, user_text, reply_text, model,
 			input_tokens, output_tokens, cached_input_tokens, cache_write_tokens,
 			reasoning_tokens, usage_estimated, cost_usd, attempts, latency_ms,
-			first_token_ms, tool_calls, citations, metadata, started_at, finished_at)
+			first_token_ms, tool_calls, citations, metadata, started_at, finished_at,
+			user_id)
 		SELECT account_id, id, session_id, agent_instance_id, agent_type,
 			instance_name, config_version, api_key_id, widget_key_id, request_id, trace_id,
 			channel, 'failed', 'error', 'worker-lost', user_text, '', model,
 			0, 0, 0, 0, 0, false, NULL, 0,
 			least(greatest(extract(epoch FROM now() - started_at) * 1000, 0), 2147483647)::integer,
-			NULL, '[]', '[]', metadata, started_at, now()
+			NULL, '[]', '[]', metadata, started_at, now(), user_id
 		FROM turns_open WHERE worker_id = any(dead) AND id = any(lost)
 		ON CONFLICT DO NOTHING
 		RETURNING account_id, agent_instance_id, coalesce(model, '') AS model

@@ -25,7 +25,7 @@ struct app {
 	struct accounts *accounts;
 	struct keys *keys;
 	struct tokens *tokens;
-	struct vault *vault; /* of secrets at rest; admin workers */
+	struct vault *vault;                   /* of secrets at rest */
 	int64_t access_s, refresh_s, widget_s; /* lives of tokens, seconds */
 	int64_t grace_days;                    /* of deleted accounts */
 	bool sign_up; /* people open accounts themselves */

@@ -94,10 +94,12 @@ tell_log(struct following *x, struct err *e)
 {
 	struct event ev;
 
+	struct uuid owner = key_owner(x->who->key);
+
 	if (!x->log)
 		x->log = event_log_open(x->f->req->ctx, x->app->chat.turns_dir,
 		    x->turn, &x->who->account->id,
-		    x->who->key->kind == KEY_WIDGET ? &x->who->key->id : NULL);
+		    x->who->key->kind == KEY_WIDGET ? &owner : NULL);
 	while (x->log && event_log_next(x->log, &ev) > 0) {
 		if (!x->seen && check_first(x, &ev, e) < 0)
 			return TOLD_FAILED;

@@ -112,6 +112,26 @@ check_audience(const struct http_req *req, const struct widget_token *t,
 	return 0;
 }
 
+/* A visitor is who she is as long as the secret that named her is good. */
+static int
+name_visitor(const struct widget_token *t, struct caller *out, struct err *e)
+{
+	const struct key *k = out->key;
+	bool good = id_is_nil(&t->visitor);
+
+	for (int i = 0; i < k->nvisitor_secrets && !good; i++)
+		good = id_eq(&k->visitor_secrets[i], &t->secret);
+	if (!good)
+		return err_set(e, ERR_UNKNOWN, "The token is not valid.");
+	if (id_is_nil(&t->visitor))
+		return 0;
+	out->named = *k;
+	out->named.visitor = t->visitor;
+	out->held = k;
+	out->key = &out->named;
+	return 0;
+}
+
 static int
 find_widget(struct app *app, const struct http_req *req, const char *token,
     struct caller *out, struct err *e)
@@ -123,7 +143,8 @@ find_widget(struct app *app, const struct http_req *req, const char *token,
 		&out->key, e) < 0)
 		return -1;
 	out->widget_token = true;
-	return check_audience(req, &t, out, e);
+	return check_audience(req, &t, out, e) < 0 ? -1
+	                                           : name_visitor(&t, out, e);
 }
 
 static int
@@ -281,7 +302,7 @@ guard_done(struct caller *c)
 	if (c->account)
 		account_unref(c->account);
 	if (c->key)
-		key_unref(c->key);
+		key_unref(c->held ? c->held : c->key);
 	memset(c, 0, sizeof(*c));
 }
 

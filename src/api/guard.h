@@ -5,15 +5,17 @@
 #include <stdbool.h>
 
 #include "api/routes.h"
+#include "auth/key.h"
 #include "util/err.h"
 #include "util/id.h"
 
 struct account;
-struct key;
 
 /* Who calls, good until the request ends; references are the guard's. */
 struct caller {
 	const struct key *key;         /* NULL for PERM_PUBLIC */
+	struct key named;              /* a widget key, and who shows it: */
+	const struct key *held;        /* then key is that; the cached one */
 	const struct account *account; /* of the path's {slug}; else NULL */
 	const char *origin;            /* allowed Origin, or NULL */
 	struct uuid sign_in;           /* of a KEY_USER's token */

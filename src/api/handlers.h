@@ -93,6 +93,11 @@ API_HANDLER(api_role_create);
 API_HANDLER(api_role_get);
 API_HANDLER(api_role_change);
 API_HANDLER(api_role_delete);
+API_HANDLER(api_visitor_secret_list); /* manage/visitor_secrets.c */
+API_HANDLER(api_visitor_secret_create);
+API_HANDLER(api_visitor_secret_get);
+API_HANDLER(api_visitor_secret_revoke);
+API_HANDLER(api_visitor_secret_rotate);
 API_HANDLER(api_user_list);
 API_HANDLER(api_user_invite); /* manage/users.c */
 API_HANDLER(api_user_get);

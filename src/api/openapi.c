@@ -87,6 +87,8 @@ static const struct parameter {
 	    "The number of a configuration's version." },
 	{ "key_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
 	    "The key." },
+	{ "secret_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The visitor secret." },
 	{ "user_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
 	    "The member." },
 	{ "role_name", "path",

@@ -32,7 +32,8 @@ const struct schema schemas[] = {
   "examples": [{"agent": "sales/human_health"}],
   "additionalProperties": false,
   "properties": {
-    "agent": {"type": ["string", "null"], "pattern": "^[a-z][a-z0-9_]{0,62}/[a-z][a-z0-9_]{0,62}$", "description": "type/name of the agent the page will talk to, to be told of it. Absent: the widget key's own."}
+    "agent": {"type": ["string", "null"], "pattern": "^[a-z][a-z0-9_]{0,62}/[a-z][a-z0-9_]{0,62}$", "description": "type/name of the agent the page will talk to, to be told of it. Absent: the widget key's own."},
+    "visitor_token": {"type": ["string", "null"], "minLength": 1, "maxLength": 4096, "description": "Who the visitor is, said by the account's own server: a JWT signed with HS256 and a visitor secret, with sub, aud (the account's slug) and exp (within an hour), perhaps name and email. Absent: nobody in particular."}
   }
 }) },
 { "widget_token", J({
@@ -347,7 +348,11 @@ const struct schema schemas[] = {
     "finish_reason": {"$ref": "#/components/schemas/finish_reason"},
     "tool_calls": {"type": "array", "items": {"$ref": "#/components/schemas/tool_call"}},
     "citations": {"type": "array", "items": {"$ref": "#/components/schemas/citation"}},
-    "rating": {"enum": [1, -1, null]}
+    "rating": {"enum": [1, -1, null]},
+    "caller": {"type": "object", "required": ["kind", "id"], "description": "In transcripts of the management API, of what was asked: who asked it.", "properties": {
+      "kind": {"enum": ["user", "api_key", "widget_key"]},
+      "id": {"type": ["string", "null"], "format": "uuid"}
+    }}
   }
 }) },
 { "message_page", J({

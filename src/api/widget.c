@@ -17,6 +17,7 @@
 #include "api/telling.h"
 #include "api/validate.h"
 #include "auth/key.h"
+#include "auth/visitor.h"
 #include "auth/widget_token.h"
 #include "http/address.h"
 #include "http/request.h"
@@ -127,11 +128,31 @@ show_agent(const struct asking *a, json_t **ret, struct err *e)
 			  "there is nothing here for this caller");
 }
 
+/* Who shows the token, where the account's own server has said so. */
+static int
+read_visitor(const struct asking *a, struct widget_token *t, struct err *e)
+{
+	const char *token = json_body_text(a->body, "visitor_token");
+	struct visitor v;
+
+	if (token == NULL)
+		return 0;
+	if (visitor_named(a->app->db, a->app->vault, &a->who->account->id,
+		a->who->account->slug, token, a->req->started + WAIT, &v,
+		e) < 0)
+		return -1;
+	t->visitor = v.id;
+	t->secret = v.secret;
+	return 0;
+}
+
 static int
 make_token(const struct asking *a, char **ret, struct err *e)
 {
 	struct widget_token t = { .key_hash = { 0 } };
 
+	if (read_visitor(a, &t, e) < 0)
+		return -1;
 	key_hash(http_header(a->req, "x-widget-key"), t.key_hash);
 	snprintf(t.origin, sizeof(t.origin), "%s", a->who->origin);
 	return widget_token_make(

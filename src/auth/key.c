@@ -119,6 +119,19 @@ role_of(struct key *k, const struct row *r)
 	return true;
 }
 
+static void
+read_secrets(struct counted *c, const char *json)
+{
+	char **list = origin_list(c, json, &c->k.nvisitor_secrets);
+	int n = c->k.nvisitor_secrets;
+
+	c->k.visitor_secrets = mem_array(c, struct uuid, (size_t)n + 1);
+	for (int i = 0; i < n; i++)
+		(void)id_parse(
+		    list[i], strlen(list[i]), &c->k.visitor_secrets[i]);
+	mem_free(list);
+}
+
 /* The columns of the statements of auth/store.c.  A row that no key may be
  * made of is no key. */
 static int
@@ -148,8 +161,10 @@ value_make(void *arg, const struct row *r, void **ret, struct err *e)
 		k->agent_type = mem_strdup(c, row_text(r, 8));
 		k->agent_name = mem_strdup(c, row_text(r, 9));
 	}
-	if (k->kind == KEY_WIDGET)
+	if (k->kind == KEY_WIDGET) {
 		k->appearance = mem_strdup(c, row_text(r, 10));
+		read_secrets(c, row_text(r, 11));
+	}
 	k->epoch = (uint64_t)row_int(r, 7);
 	*ret = c;
 	return 0;

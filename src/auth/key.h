@@ -42,6 +42,11 @@ struct key {
 	/* KEY_WIDGET, for its pages: the names of its one agent (NULL: any),
 	 * and how it looks, as JSON */
 	const char *agent_type, *agent_name, *appearance;
+	/* KEY_WIDGET: the secrets whose visitors' tokens are good */
+	struct uuid *visitor_secrets;
+	int nvisitor_secrets;
+	/* KEY_WIDGET that came by a token which names a visitor; nil: nobody */
+	struct uuid visitor;
 };
 
 /* Keeps up to ${hot} keys in this process; the tiers must outlive it. */
@@ -69,6 +74,11 @@ int keys_find_user(struct keys *, const struct token *,
     const struct uuid *account, int64_t deadline, const struct key **ret,
     struct err *e);
 void key_unref(const struct key *);
+/*
+ * Whose sessions are this caller's: a widget key's those made for it, a named
+ * visitor's those made for her under that key; nil: any of the account.
+ */
+struct uuid key_owner(const struct key *);
 /* To the metrics; one thread, now and then. */
 void keys_tell(struct keys *);
 void keys_stats(struct keys *, struct lru_stats *out);

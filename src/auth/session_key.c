@@ -1,6 +1,6 @@
 /*
  * Session keys: the session's id, readable by whoever holds the key, and a MAC
- * that only we can make over account, id and widget key.  All three have fixed
+ * that only we can make over account, id and owner.  All three have fixed
  * lengths, so no two triples give the same bytes.
  */
 #include "auth/session_key.h"
@@ -101,7 +101,7 @@ keys_newer(const struct keys_set *known)
 
 static void
 mac(const unsigned char key[32], const struct uuid *account,
-    const struct uuid *session, const struct uuid *widget_key,
+    const struct uuid *session, const struct uuid *owner,
     unsigned char out[MAC_SIZE])
 {
 	static const struct uuid none;
@@ -109,20 +109,19 @@ mac(const unsigned char key[32], const struct uuid *account,
 
 	memcpy(msg, account->b, ID_SIZE);
 	memcpy(msg + ID_SIZE, session->b, ID_SIZE);
-	memcpy(msg + 2 * ID_SIZE, (widget_key != NULL ? widget_key : &none)->b,
-	    ID_SIZE);
+	memcpy(msg + 2 * ID_SIZE, (owner != NULL ? owner : &none)->b, ID_SIZE);
 	crypto_hmac_sha256(key, 32, msg, sizeof(msg), full);
 	memcpy(out, full, MAC_SIZE);
 }
 
 void
 session_key_make(const struct uuid *account, const struct uuid *session,
-    const struct uuid *widget_key, char out[SESSION_KEY_TEXT])
+    const struct uuid *owner, char out[SESSION_KEY_TEXT])
 {
 	unsigned char raw[ID_SIZE + MAC_SIZE];
 
 	memcpy(raw, session->b, ID_SIZE);
-	mac(atomic_load(&keys_now)->key[0], account, session, widget_key,
+	mac(atomic_load(&keys_now)->key[0], account, session, owner,
 	    raw + ID_SIZE);
 	out[0] = 's';
 	out[1] = '_';
@@ -144,13 +143,12 @@ decode(const char *text, unsigned char raw[ID_SIZE + MAC_SIZE])
 
 static bool
 made_by_one(const struct keys_set *set, const unsigned char *raw,
-    const struct uuid *account, const struct uuid *id,
-    const struct uuid *widget_key)
+    const struct uuid *account, const struct uuid *id, const struct uuid *owner)
 {
 	unsigned char want[MAC_SIZE];
 
 	for (int i = 0; i < set->n; i++) {
-		mac(set->key[i], account, id, widget_key, want);
+		mac(set->key[i], account, id, owner, want);
 		if (str_eq_const(raw + ID_SIZE, want, MAC_SIZE))
 			return true;
 	}
@@ -159,7 +157,7 @@ made_by_one(const struct keys_set *set, const unsigned char *raw,
 
 bool
 session_key_check(const char *text, const struct uuid *account,
-    const struct uuid *widget_key, struct uuid *session)
+    const struct uuid *owner, struct uuid *session)
 {
 	const struct keys_set *set = atomic_load(&keys_now);
 	unsigned char raw[ID_SIZE + MAC_SIZE];
@@ -168,9 +166,9 @@ session_key_check(const char *text, const struct uuid *account,
 	if (decode(text, raw) != 0)
 		return false;
 	memcpy(id.b, raw, ID_SIZE);
-	if (!made_by_one(set, raw, account, &id, widget_key) &&
-	    (!keys_newer(set) || !made_by_one(atomic_load(&keys_now), raw,
-				     account, &id, widget_key)))
+	if (!made_by_one(set, raw, account, &id, owner) &&
+	    (!keys_newer(set) ||
+		!made_by_one(atomic_load(&keys_now), raw, account, &id, owner)))
 		return false;
 	*session = id;
 	return true;

@@ -12,8 +12,8 @@ const struct db_stmt auth_store_api_key = { "auth_api_key",
 
 const struct db_stmt auth_store_widget_key = { "auth_widget_key",
 	"SELECT id, account_id, account_slot, 'visitor', 0, agent_instance_id, "
-	"origins, config_epoch, agent_type, instance_name, appearance "
-	"FROM gate.widget_key_by_hash($1::bytea)" };
+	"origins, config_epoch, agent_type, instance_name, appearance, "
+	"visitor_secrets FROM gate.widget_key_by_hash($1::bytea)" };
 
 const struct db_stmt auth_store_person = { "auth_person",
 	"SELECT id, $3::uuid, account_slot, CASE WHEN is_platform_admin THEN"
@@ -95,6 +95,29 @@ const struct db_stmt auth_store_widget_key_create = { "auth_widget_key_create",
 	"VALUES ($1::uuid, $2::uuid, $3, $4, $5::bytea, $6::uuid, "
 	"ARRAY(SELECT jsonb_array_elements_text($7::jsonb)), "
 	"coalesce($8::timestamptz, now()), coalesce($9::jsonb, '{}'))" };
+
+const struct db_stmt auth_store_visitor_secrets = { "auth_visitor_secrets",
+	"SELECT id, encode(sealed, 'hex') FROM visitor_secrets "
+	"WHERE account_id = $1::uuid AND revoked_at IS NULL "
+	"AND (expires_at IS NULL OR expires_at > now()) "
+	"ORDER BY created_at DESC, id DESC LIMIT 100" };
+
+const struct db_stmt auth_store_visitor_seen = { "auth_visitor_seen",
+	"INSERT INTO visitors AS v (account_id, id, external_id, name, email) "
+	"VALUES ($1::uuid, $2::uuid, $3, $4, $5) "
+	"ON CONFLICT (account_id, id) DO UPDATE SET "
+	"name = coalesce(excluded.name, v.name), "
+	"email = coalesce(excluded.email, v.email), last_seen_at = now() "
+	"WHERE v.last_seen_at < now() - interval '1 minute' "
+	"OR coalesce(excluded.name, v.name) IS DISTINCT FROM v.name "
+	"OR coalesce(excluded.email, v.email) IS DISTINCT FROM v.email" };
+
+const struct db_stmt auth_store_visitor_secret_create = {
+	"auth_visitor_secret_create",
+	"INSERT INTO visitor_secrets (account_id, id, name, prefix, sealed, "
+	"created_at) VALUES ($1::uuid, $2::uuid, $3, $4, $5::bytea, "
+	"$6::timestamptz)"
+};
 
 const struct db_stmt auth_store_link_new = { "auth_link_new",
 	"SELECT email, " ROWS_UTC(

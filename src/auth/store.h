@@ -5,7 +5,8 @@
 #include "db/db.h"
 
 /* One binary parameter, the hash.  id, account_id, account_slot, role,
- * expires_us, agent_instance_id, origins, config_epoch. */
+ * expires_us, agent_instance_id, origins, config_epoch; of a widget key
+ * agent_type, instance_name, appearance, visitor_secrets too. */
 extern const struct db_stmt auth_store_api_key, auth_store_widget_key;
 /* The same columns for a person: user id, token version, account or null. */
 extern const struct db_stmt auth_store_person;
@@ -40,7 +41,14 @@ extern const struct db_stmt auth_store_person_versions;
  * made when: NULL now) */
 extern const struct db_stmt auth_store_api_key_create;
 /* (account, id, name, prefix, hash, agent or NULL, origins as a JSON array,
- * made when: NULL now) */
+ * made when: NULL now, appearance as JSON: NULL none) */
 extern const struct db_stmt auth_store_widget_key_create;
+
+/* (account): id, sealed in hexadecimal, of those that are good */
+extern const struct db_stmt auth_store_visitor_secrets;
+/* (account, id, external id, name or NULL, e-mail address or NULL) */
+extern const struct db_stmt auth_store_visitor_seen;
+/* (account, id, name, prefix, sealed, made when) */
+extern const struct db_stmt auth_store_visitor_secret_create;
 
 #endif

@@ -15,6 +15,15 @@
 #define TYP "widget+jwt"
 #define HASH_TEXT 43 /* base64url of a hash */
 
+static void
+add_id(json_t *claims, const char *name, const struct uuid *id)
+{
+	char text[UUID_TEXT];
+
+	id_format(id, text);
+	json_object_set_new(claims, name, json_string(text));
+}
+
 int
 widget_token_make(struct tokens *ts, const struct widget_token *t,
     int64_t seconds, const void *ctx, char **ret, struct err *e)
@@ -24,6 +33,10 @@ widget_token_make(struct tokens *ts, const struct widget_token *t,
 
 	str_b64url(t->key_hash, sizeof(t->key_hash), hash);
 	claims = json_pack("{s:s, s:s}", "aud", t->origin, "wkh", hash);
+	if (!id_is_nil(&t->visitor)) {
+		add_id(claims, "sub", &t->visitor);
+		add_id(claims, "vsc", &t->secret);
+	}
 	return tokens_sign(ts, TYP, seconds, claims, ctx, ret, e);
 }
 
@@ -67,5 +80,9 @@ widget_token_check(struct tokens *ts, const char *text, int64_t deadline,
 		sizeof(out->key_hash)) != WIDGET_KEY_HASH)
 		return invalid(e);
 	memcpy(out->origin, origin, origin_len);
+	if (json_object_get(claims, "sub") != NULL &&
+	    (token_id_claim(claims, "sub", &out->visitor) != 0 ||
+		token_id_claim(claims, "vsc", &out->secret) != 0))
+		return invalid(e);
 	return 0;
 }

@@ -21,6 +21,9 @@ struct tokens;
 struct widget_token {
 	unsigned char key_hash[WIDGET_KEY_HASH]; /* of the widget key's text */
 	char origin[WIDGET_ORIGIN];              /* its audience */
+	/* who shows it, and the secret she was named with (auth/visitor.h);
+	 * both nil: nobody in particular */
+	struct uuid visitor, secret;
 };
 
 /* A token that ends in ${seconds}, talloc'd below ${ctx}; ERR_UNAVAILABLE while

@@ -54,22 +54,24 @@ hash_text(const unsigned char hash[32], char out[HASH_TEXT])
 
 /*
  * Who may find an answer again.  A widget key is public, and an answer names
- * the session: so a visitor is known by that, or by where he first comes from.
+ * the session: so a visitor is known by that, or by where he first comes from,
+ * unless he is named.
  */
 static void
 hash_key(struct chat_turn_priv *p)
 {
 	const struct chat_ask *ask = p->ask;
 	bool widget = ask->key->kind == KEY_WIDGET;
+	bool placed =
+	    widget && !ask->session_key && id_is_nil(&ask->key->visitor);
+	struct uuid owner = key_owner(ask->key);
 	char key[UUID_TEXT], text[SCOPE_MAX];
 	int n;
 
-	id_format(&ask->key->id, key);
+	id_format(widget ? &owner : &ask->key->id, key);
 	n = snprintf(text, sizeof(text), "%s %s %s %s", key,
 	    widget && ask->session_key ? ask->session_key : "",
-	    widget && !ask->session_key && ask->client_address
-		? ask->client_address
-		: "",
+	    placed && ask->client_address ? ask->client_address : "",
 	    ask->idempotency_key);
 	crypto_sha256(text, (size_t)n, p->key_hash);
 }

@@ -33,7 +33,7 @@
 #define READ_SIZE 4096
 
 struct head {
-	struct uuid account, widget_key; /* nil: an API caller's */
+	struct uuid account, owner; /* nil: an API caller's */
 };
 
 struct record {
@@ -144,8 +144,7 @@ event_log_begin(struct chat_turn *t)
 
 	if (!dir)
 		return NULL;
-	if (p->ask->key->kind == KEY_WIDGET)
-		head.widget_key = p->ask->key->id;
+	head.owner = key_owner(p->ask->key);
 	path_of(dir, &t->id, path);
 	fd = open(
 	    path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -198,7 +197,7 @@ reader_drop(struct event_reader *r)
 
 struct event_reader *
 event_log_open(const void *ctx, const char *dir, const struct uuid *turn,
-    const struct uuid *account, const struct uuid *widget_key)
+    const struct uuid *account, const struct uuid *owner)
 {
 	struct event_reader *r;
 	char path[PATH_SIZE];
@@ -213,7 +212,7 @@ event_log_open(const void *ctx, const char *dir, const struct uuid *turn,
 		return NULL;
 	if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
 	    !id_eq(&head.account, account) ||
-	    (widget_key && !id_eq(&head.widget_key, widget_key))) {
+	    (owner && !id_eq(&head.owner, owner))) {
 		close(fd);
 		return NULL;
 	}

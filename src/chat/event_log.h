@@ -38,12 +38,13 @@ struct event_log *event_log_begin(struct chat_turn *);
 void event_log_add(struct event_log *, const struct event *);
 
 /*
- * Reading: the log of ${turn}, if it is ${account}'s and, when ${widget_key} is
- * not NULL, was made for that widget key; else NULL.  Hangs below ${ctx}.
+ * Reading: the log of ${turn}, if it is ${account}'s and, when ${owner} is not
+ * NULL, is of a session of that owner (auth/key.h); else NULL.  Hangs below
+ * ${ctx}.
  */
 struct event_reader *event_log_open(const void *ctx, const char *dir,
     const struct uuid *turn, const struct uuid *account,
-    const struct uuid *widget_key);
+    const struct uuid *owner);
 /* The next event, good until the next call: 1; 0 there is none yet. */
 int event_log_next(struct event_reader *, struct event *);
 

@@ -24,18 +24,14 @@
 
 static const struct uuid nil;
 
-static const struct uuid *
-widget_of(const struct key *key)
-{
-	return key->kind == KEY_WIDGET ? &key->id : &nil;
-}
-
 static void
 begin_new(
     const struct account *account, const struct key *key, struct history *h)
 {
+	struct uuid owner = key_owner(key);
+
 	id_new(&h->session);
-	session_key_make(&account->id, &h->session, widget_of(key), h->key);
+	session_key_make(&account->id, &h->session, &owner, h->key);
 	h->fresh = true;
 }
 
@@ -43,13 +39,15 @@ int
 history_session(const struct account *account, const struct key *key,
     const char *shown, struct history *h, struct err *e)
 {
+	struct uuid owner = key_owner(key);
+
 	memset(h, 0, sizeof(*h));
 	if (!shown) {
 		h->how = SESSION_NEW;
 		begin_new(account, key, h);
 		return 0;
 	}
-	if (session_key_check(shown, &account->id, widget_of(key), &h->session))
+	if (session_key_check(shown, &account->id, &owner, &h->session))
 		h->how = SESSION_PROVEN;
 	else if (key->kind == KEY_WIDGET)
 		return err_set(e, ERR_NOT_FOUND, "there is no such session");

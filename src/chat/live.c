@@ -118,7 +118,7 @@ live_enter(const struct uuid *turn, const struct uuid *account,
 	word_copy(&l->turn, &t.id);
 	word_copy(&l->account, &a.id);
 	word_copy(&l->session, &s.id);
-	word_copy(&l->widget_key, &none.id);
+	word_copy(&l->owner, &none.id);
 	word_copy(&l->key, &none.id);
 	atomic_store(&l->state, 2);
 	if (i == top)
@@ -211,11 +211,11 @@ live_find(
 }
 
 void
-live_widget(struct live *l, const struct uuid *widget_key)
+live_owner(struct live *l, const struct uuid *owner)
 {
-	struct word_id w = { *widget_key };
+	struct word_id w = { *owner };
 
-	word_copy(&l->widget_key, &w.id);
+	word_copy(&l->owner, &w.id);
 }
 
 void
@@ -323,8 +323,8 @@ live_heard(const struct live *l)
 }
 
 bool
-live_of_widget(const struct uuid *turn, const struct uuid *account,
-    const struct uuid *widget_key)
+live_of_owner(const struct uuid *turn, const struct uuid *account,
+    const struct uuid *owner)
 {
 	struct uuid session;
 	struct word_id t, w;
@@ -334,10 +334,10 @@ live_of_widget(const struct uuid *turn, const struct uuid *account,
 	l = find(turn, account, &slot, &session);
 	if (l == NULL)
 		return false;
-	word_read(&w.id, &l->widget_key);
+	word_read(&w.id, &l->owner);
 	atomic_thread_fence(memory_order_acquire);
 	word_read(&t.id, &l->turn);
-	return id_eq(&t.id, turn) && id_eq(&w.id, widget_key);
+	return id_eq(&t.id, turn) && id_eq(&w.id, owner);
 }
 
 bool

@@ -21,18 +21,19 @@ void live_map(unsigned workers, unsigned per_worker);
 
 struct live {
 	_Alignas(8) struct uuid turn, account, session; /* written once */
-	struct uuid widget_key; /* who may read and stop it; nil: API callers */
-	struct uuid key;        /* of its Idempotency-Key's hash; nil: none */
-	struct bell said;       /* rings when there is more to read, and at
-	                           its end */
-	_Atomic(int64_t) heard; /* clock_mono() when somebody last followed */
+	struct uuid owner;       /* whose session it is of (auth/key.h), who may
+	                            read and stop it; nil: API callers */
+	struct uuid key;         /* of its Idempotency-Key's hash; nil: none */
+	struct bell said;        /* rings when there is more to read, and at
+	                            its end */
+	_Atomic(int64_t) heard;  /* clock_mono() when somebody last followed */
 	_Atomic(uint64_t) asked; /* the last half of the turn to be stopped */
 	_Atomic(int) state;      /* 0 free, 1 being filled, 2 runs */
 	_Atomic(bool) cancel;
 };
 
 /* Take a place for a turn of this process; NULL when all are taken.  Set its
- * widget_key with live_widget() before anybody is told of the turn. */
+ * owner with live_owner() before anybody is told of the turn. */
 struct live *live_enter(const struct uuid *turn, const struct uuid *account,
     const struct uuid *session);
 void live_leave(struct live *); /* NULL does nothing */
@@ -41,7 +42,7 @@ void live_session(struct live *, const struct uuid *session);
 /* The wait of this thread's running call, so that a wake reaches it. */
 struct net_wait **live_wait(struct live *);
 
-void live_widget(struct live *, const struct uuid *widget_key);
+void live_owner(struct live *, const struct uuid *owner);
 void live_key(struct live *, const struct uuid *key);
 /* The turn that was claimed under this key and runs on this host. */
 bool live_find_key(
@@ -74,9 +75,9 @@ int64_t live_heard(const struct live *);
 /* Is the turn running on this host?  Its session, when asked. */
 bool live_find(
     const struct uuid *turn, const struct uuid *account, struct uuid *session);
-/* Was it started with this widget key, and runs? */
-bool live_of_widget(const struct uuid *turn, const struct uuid *account,
-    const struct uuid *widget_key);
+/* Is it this owner's, and runs? */
+bool live_of_owner(const struct uuid *turn, const struct uuid *account,
+    const struct uuid *owner);
 /* Ask it to stop; false: not running here. */
 bool live_cancel(const struct uuid *turn, const struct uuid *account);
 

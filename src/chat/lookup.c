@@ -96,17 +96,20 @@ session_of(const struct asked *a, const struct uuid *session, const void *ctx,
 	memset(out, 0, sizeof(*out));
 	snprintf(out->key, sizeof(out->key), "%s", db_text(call.result, 0, 0));
 	(void)db_uuid(call.result, 0, 1, &out->widget);
+	(void)db_uuid(call.result, 0, 2, &out->visitor);
 	recall_keep_session(a->deps->recall, tenant, session, out);
 	return 1;
 }
 
-/* Whoever has a widget's key sees what was said through it, and of that,
- * where a session is named, that session. */
+/* Whoever has a widget's key sees what nobody in particular has said through
+ * it, a visitor who is named what she has; and of that, where a session is
+ * named, that session. */
 static bool
 may_see(const struct asked *a, const struct recall_session *s)
 {
 	return a->key->kind != KEY_WIDGET ||
 	       (id_eq(&s->widget, &a->key->id) &&
+		   id_eq(&s->visitor, &a->key->visitor) &&
 		   (!a->session_key || strcmp(a->session_key, s->key) == 0));
 }
 
@@ -155,17 +158,17 @@ find_written(const struct asked *a, const char *turn, const void *ctx,
 static bool
 find_young(const struct asked *a, const char *turn, json_t **ret)
 {
+	struct uuid session, owner = key_owner(a->key);
 	char made[SESSION_KEY_TEXT];
 	const char *session_key = NULL;
-	struct uuid session;
 
 	if (!live_find(a->turn, &a->account->id, &session))
 		return false;
 	if (a->key->kind == KEY_WIDGET) {
-		if (!live_of_widget(a->turn, &a->account->id, &a->key->id))
+		if (!live_of_owner(a->turn, &a->account->id, &owner))
 			return false;
 		/* the only key a widget's session can have */
-		session_key_make(&a->account->id, &session, &a->key->id, made);
+		session_key_make(&a->account->id, &session, &owner, made);
 		session_key = made;
 		if (a->session_key && strcmp(a->session_key, made) != 0)
 			return false;

@@ -40,37 +40,29 @@ add_json(struct piece *p, const json_t *value)
 	mem_free(ctx);
 }
 
-/* Keys of the caller: one of the two columns is null. */
+/* Who has asked, in the column of his kind; null in the others'. */
 static void
-add_keys(struct piece *p, const struct key *key)
+add_caller(struct piece *p, const struct key *key, enum key_kind column)
 {
-	if (key->kind == KEY_API)
-		piece_uuid(p, &key->id);
-	else
-		piece_null(p);
-	if (key->kind == KEY_WIDGET)
-		piece_uuid(p, &key->id);
-	else
-		piece_null(p);
+	piece_uuid(p, key->kind == column ? &key->id : NULL);
 }
 
 static void
 add_session(struct piece *p, const struct chat_turn *t, int64_t at_us)
 {
 	const struct chat_ask *ask = t->priv->ask;
+	bool named = !id_is_nil(&ask->key->visitor);
 
 	piece_row(p, WRITE_SESSIONS);
 	piece_uuid(p, &t->account->id);
 	piece_uuid(p, &t->session_id);
 	piece_str(p, t->session_key);
-	if (ask->key->kind == KEY_WIDGET)
-		piece_uuid(p, &ask->key->id);
-	else
-		piece_null(p);
+	add_caller(p, ask->key, KEY_WIDGET);
 	piece_str(p, ask->email);
-	piece_int(p, ask->email == NULL);
+	piece_int(p, ask->email == NULL && !named);
 	piece_int(p, t->started_us);
 	piece_int(p, at_us);
+	piece_uuid(p, named ? &ask->key->visitor : NULL);
 }
 
 /* The columns that both kinds of turns begin with, to the channel. */
@@ -86,7 +78,8 @@ add_head(struct piece *p, const struct chat_turn *t)
 	piece_str(p, t->spec->type);
 	piece_str(p, t->spec->name);
 	piece_int(p, t->spec->config_version);
-	add_keys(p, ask->key);
+	add_caller(p, ask->key, KEY_API);
+	add_caller(p, ask->key, KEY_WIDGET);
 	piece_str(p, ask->request_id);
 	piece_str(p, ask->trace_id);
 	piece_str(p, ask->stream ? "stream" : "chat");
@@ -124,6 +117,7 @@ piece_of_open(const struct chat_turn *t)
 	add_metadata(p, ask);
 	piece_int(p, t->started_us);
 	add_worker(p);
+	add_caller(p, ask->key, KEY_USER);
 	return p;
 }
 
@@ -223,6 +217,7 @@ add_turn(struct piece *p, const struct chat_turn *t)
 		add_key_hash(p, t);
 	else
 		piece_null(p);
+	add_caller(p, ask->key, KEY_USER);
 }
 
 static void

@@ -18,7 +18,8 @@ struct recall;
 
 struct recall_session {
 	char key[RECALL_KEY];
-	struct uuid widget; /* nil: made by no widget */
+	struct uuid widget;  /* nil: made by no widget */
+	struct uuid visitor; /* nil: nobody is named */
 };
 
 struct recall *recall_new(void);

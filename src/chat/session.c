@@ -124,10 +124,26 @@ message_json(const struct db_result *r, int row, enum who who)
 	return m;
 }
 
+/* Who has asked it: for those who look after the account. */
+static void
+add_caller(const struct db_result *r, int row, json_t *m)
+{
+	static const struct {
+		const char *kind;
+		int col;
+	} kinds[] = { { "user", 15 }, { "api_key", 13 }, { "widget_key", 14 } };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!db_null(r, row, kinds[i].col))
+			json_object_set_new(m, "caller",
+			    json_pack("{s:s, s:s}", "kind", kinds[i].kind, "id",
+				db_text(r, row, kinds[i].col)));
+}
+
 /* Rows of turns to a page of messages; ${skip}: the first turn's user message
  * was on the page before. */
 static json_t *
-page_json(const struct db_result *r, int limit, bool skip)
+page_json(const struct db_result *r, int limit, bool skip, bool callers)
 {
 	json_t *data = json_array();
 	bool more = false;
@@ -139,8 +155,11 @@ page_json(const struct db_result *r, int limit, bool skip)
 			more = (int)json_array_size(data) == limit;
 			if (more)
 				break;
-			json_array_append_new(
-			    data, message_json(r, row, (enum who)who));
+			json_t *m = message_json(r, row, (enum who)who);
+
+			if (callers && who == WHO_USER)
+				add_caller(r, row, m);
+			json_array_append_new(data, m);
 		}
 	}
 	json_t *last =
@@ -152,8 +171,8 @@ page_json(const struct db_result *r, int limit, bool skip)
 
 int
 chat_session_messages(struct db_pool *db, const struct account *account,
-    const struct uuid *session, int limit, const struct uuid *after,
-    int64_t deadline, json_t **ret, struct err *e)
+    const struct uuid *session, bool callers, int limit,
+    const struct uuid *after, int64_t deadline, json_t **ret, struct err *e)
 {
 	char account_text[UUID_TEXT], session_text[UUID_TEXT];
 	char from_text[UUID_TEXT], limit_text[24];
@@ -184,7 +203,7 @@ chat_session_messages(struct db_pool *db, const struct account *account,
 	ctx = mem_root("messages");
 	rc = db_run(db, DB_READ, &account->id, &call, 1, deadline, ctx, e);
 	if (rc == 0)
-		*ret = page_json(call.result, limit, who == WHO_USER);
+		*ret = page_json(call.result, limit, who == WHO_USER, callers);
 	mem_free(ctx);
 	return rc;
 }
@@ -207,7 +226,7 @@ chat_messages_list(const struct chat_deps *deps, const struct account *account,
 	if (rc < 0)
 		return -1;
 	return chat_session_messages(
-	    deps->db, account, &session, limit, after, deadline, ret, e);
+	    deps->db, account, &session, false, limit, after, deadline, ret, e);
 }
 
 int

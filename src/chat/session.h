@@ -43,10 +43,11 @@ int chat_messages_list(const struct chat_deps *, const struct account *,
     const struct key *, const char *session_key, int limit,
     const struct uuid *after, int64_t deadline, json_t **ret, struct err *e);
 /* The same of the account's session ${session}, for those who look after the
- * account; one that is not there has no messages. */
+ * account; one that is not there has no messages.  ${callers}: tell who sent
+ * them. */
 int chat_session_messages(struct db_pool *, const struct account *,
-    const struct uuid *session, int limit, const struct uuid *after,
-    int64_t deadline, json_t **ret, struct err *e);
+    const struct uuid *session, bool callers, int limit,
+    const struct uuid *after, int64_t deadline, json_t **ret, struct err *e);
 /* What a visitor thinks of an agent's message: ${rating} 1 or -1; ${comment}
  * may be NULL.  The last word counts; *first: it was the first. */
 int chat_feedback(const struct chat_deps *, const struct account *,

@@ -20,7 +20,8 @@
  */
 #define SQL_SESSIONS_INTO                                                      \
 	"INSERT INTO sessions AS s (account_id, id, session_key,"              \
-	" widget_key_id, email, is_anonymous, created_at, last_activity_at)"
+	" widget_key_id, email, is_anonymous, created_at, last_activity_at,"   \
+	" visitor_id)"
 
 #define SQL_SESSIONS_UPDATE                                                    \
 	" ON CONFLICT (account_id, id) DO UPDATE SET"                          \
@@ -32,26 +33,27 @@
 #define SQL_SESSIONS                                                           \
 	SQL_SESSIONS_INTO                                                      \
 	" SELECT a, i, max(k), (array_agg(w))[1], max(m), bool_and(n),"        \
-	" min(c), max(l) FROM unnest($1::uuid[], $2::uuid[], $3::text[],"      \
+	" min(c), max(l), (array_agg(u))[1]"                                   \
+	" FROM unnest($1::uuid[], $2::uuid[], $3::text[],"                     \
 	" $4::uuid[], $5::text[], $6::bool[], $7::timestamptz[],"              \
-	" $8::timestamptz[]) AS v(a, i, k, w, m, n, c, l)"                     \
+	" $8::timestamptz[], $9::uuid[]) AS v(a, i, k, w, m, n, c, l, u)"      \
 	" GROUP BY a, i ORDER BY a, i" SQL_SESSIONS_UPDATE
 
 #define SQL_SESSIONS_ONE                                                       \
 	SQL_SESSIONS_INTO                                                      \
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)" SQL_SESSIONS_UPDATE
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)" SQL_SESSIONS_UPDATE
 
 #define SQL_OPEN(open, dim)                                                    \
 	"INSERT INTO turns_open (account_id, id, session_id,"                  \
 	" agent_instance_id, agent_type, instance_name,"                       \
 	" config_version, api_key_id, widget_key_id, request_id,"              \
 	" trace_id, channel, user_text, model, metadata,"                      \
-	" started_at, worker_id) SELECT * FROM " open "$1::uuid" dim           \
+	" started_at, worker_id, user_id) SELECT * FROM " open "$1::uuid" dim  \
 	", $2::uuid" dim ", $3::uuid" dim ", $4::uuid" dim ", $5::text" dim    \
 	", $6::text" dim ", $7::int8" dim ", $8::uuid" dim ", $9::uuid" dim    \
 	", $10::text" dim ", $11::text" dim ", $12::text" dim                  \
 	", $13::text" dim ", $14::text" dim ", $15::jsonb" dim                 \
-	", $16::timestamptz" dim ", $17::uuid" dim                             \
+	", $16::timestamptz" dim ", $17::uuid" dim ", $18::uuid" dim           \
 	") AS v ON CONFLICT DO NOTHING"
 
 /*
@@ -92,13 +94,13 @@
 	" cache_write_tokens, reasoning_tokens, usage_estimated,"              \
 	" cost_usd, attempts, latency_ms, first_token_ms,"                     \
 	" tool_calls, citations, metadata, started_at,"                        \
-	" finished_at, tool_offsets) SELECT c1, c2, c3, c4, c5,"               \
+	" finished_at, tool_offsets, user_id) SELECT c1, c2, c3, c4, c5,"      \
 	" c6, c7, c8, c9, c10, c11, c12, CASE WHEN taken THEN"                 \
 	" 'failed' ELSE c13 END, CASE WHEN taken THEN 'error'"                 \
 	" ELSE c14 END, CASE WHEN taken THEN 'superseded' ELSE"                \
 	" c15 END, c16, c17, c18, c19, c20, c21, c22, c23, c24,"               \
 	" c25::numeric / 1000000000, c26, c27, c28, c29, c30,"                 \
-	" c31, c32, c33, c34 FROM (SELECT *, " SQL_TAKEN                       \
+	" c31, c32, c33, c34, c36 FROM (SELECT *, " SQL_TAKEN                  \
 	" AS taken FROM " open "$1::uuid" dim ", $2::uuid" dim                 \
 	", $3::uuid" dim ", $4::uuid" dim ", $5::text" dim ", $6::text" dim    \
 	", $7::int8" dim ", $8::uuid" dim ", $9::uuid" dim ", $10::text" dim   \
@@ -110,11 +112,11 @@
 	", $26::int4" dim ", $27::int4" dim ", $28::int4" dim                  \
 	", $29::jsonb" dim ", $30::jsonb" dim ", $31::jsonb" dim               \
 	", $32::timestamptz" dim ", $33::timestamptz" dim ", $34::jsonb" dim   \
-	", $35::bytea" dim                                                     \
+	", $35::bytea" dim ", $36::uuid" dim                                   \
 	") AS v(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11,"                 \
 	" c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22,"              \
 	" c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33,"              \
-	" c34, c35) OFFSET 0) w ON CONFLICT DO NOTHING"
+	" c34, c35, c36) OFFSET 0) w ON CONFLICT DO NOTHING"
 
 #define SQL_OPEN_END                                                           \
 	"DELETE FROM turns_open o"                                             \
@@ -170,13 +172,13 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	[WRITE_SESSIONS] = { .name = "chat_sessions",
 	    .sql = SQL_SESSIONS,
 	    .one = SQL_SESSIONS_ONE,
-	    .ncols = 8,
-	    .col = { U, U, T, U, T, B, Z, Z } },
+	    .ncols = 9,
+	    .col = { U, U, T, U, T, B, Z, Z, U } },
 	[WRITE_OPEN] = { .name = "chat_open",
 	    .sql = MANY(SQL_OPEN),
 	    .one = ONE(SQL_OPEN),
-	    .ncols = 17,
-	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, J, Z, U } },
+	    .ncols = 18,
+	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, J, Z, U, U } },
 	[WRITE_KEY_ANSWER] = { .name = "chat_key_answer",
 	    .sql = SQL_KEY_ANSWER,
 	    .ncols = 7,
@@ -189,13 +191,14 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .sql = SQL_REVIVE,
 	    .ncols = 2,
 	    .col = { U, U } },
-	/* the last two: where its tools were called, its key's hash */
+	/* the last three: where its tools were called, its key's hash, who
+	 * asked it where that was a person */
 	[WRITE_TURNS] = { .name = "chat_turns",
 	    .sql = MANY(SQL_TURNS),
 	    .one = ONE(SQL_TURNS),
-	    .ncols = 35,
+	    .ncols = 36,
 	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, T, T, T, T, L, L,
-		L, L, L, B, L, I, I, I, J, J, J, Z, Z, J, Y } },
+		L, L, L, B, L, I, I, I, J, J, J, Z, Z, J, Y, U } },
 	[WRITE_OPEN_END] = { .name = "chat_open_end",
 	    .sql = SQL_OPEN_END,
 	    .ncols = 2,
@@ -255,7 +258,7 @@ const struct db_stmt chat_stmt_name = {
 
 const struct db_stmt chat_stmt_session_facts = {
 	"chat_session_facts",
-	"SELECT session_key, widget_key_id FROM sessions"
+	"SELECT session_key, widget_key_id, visitor_id FROM sessions"
 	" WHERE account_id = $1 AND id = $2",
 };
 
@@ -356,7 +359,8 @@ const struct db_stmt chat_stmt_messages = {
 	"SELECT t.id, t.user_text, t.reply_text, t.status, t.finish_reason,"
 	" t.agent_type, t.instance_name, t.model, t.tool_calls, "
 	"t.citations, " MICROSECONDS("t.started_at") ", " MICROSECONDS(
-	    "t.finished_at") ", f.rating FROM turns t LEFT JOIN feedback f"
+	    "t.finished_at") ", f.rating, t.api_key_id, t.widget_key_id,"
+			     " t.user_id FROM turns t LEFT JOIN feedback f"
 			     " ON f.account_id = t.account_id AND f.turn_id = "
 			     "t.id"
 			     " WHERE t.account_id = $1 AND t.session_id = $2"

@@ -33,7 +33,8 @@ extern const struct db_stmt chat_stmt_session;
 extern const struct db_stmt chat_stmt_named;
 /* $1 account, $2 name: id */
 extern const struct db_stmt chat_stmt_name;
-/* $1 account, $2 session: its key, its widget key or null */
+/* $1 account, $2 session: its key, its widget key or null, its visitor or null
+ */
 extern const struct db_stmt chat_stmt_session_facts;
 /* $1 account, $2 session, $3 agent, $4 turns, $5 bytes at most, $6 least turn
  * id: user text, reply, newest first */

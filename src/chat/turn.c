@@ -177,8 +177,11 @@ turn_open(struct chat_turn *t, struct err *e)
 	if (!p->live)
 		return err_set_kind(e, ERR_UNAVAILABLE, "overloaded", 1,
 		    "all places for running turns are taken; try again");
-	if (p->ask->key->kind == KEY_WIDGET)
-		live_widget(p->live, &p->ask->key->id);
+	if (p->ask->key->kind == KEY_WIDGET) {
+		struct uuid owner = key_owner(p->ask->key);
+
+		live_owner(p->live, &owner);
+	}
 	t->counted = true;
 	chat_used_add(&t->account->id, &t->spec->id);
 	opener_add(&p->open, p->claimed ? 0 : p->deps->turn_open_after_ms);

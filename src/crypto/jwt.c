@@ -69,16 +69,35 @@ jwt_sign(const void *ctx, const char *typ, const char *kid,
 	return token;
 }
 
+static bool
+kid_good(const json_t *kid)
+{
+	return json_is_string(kid) && json_string_length(kid) <= JWT_KID_MAX &&
+	       strlen(json_string_value(kid)) == json_string_length(kid);
+}
+
 /* The header: alg and typ as the policy has them, a kid, and nothing else. */
 static bool
 head_good(const struct jwt_policy *p, const json_t *head)
 {
 	const json_t *kid = json_object_get(head, "kid");
+	const json_t *typ = json_object_get(head, "typ");
+	size_t known = 1U + (kid != NULL) + (typ != NULL);
 
-	return json_object_size(head) == 3 && jose_says(head, "alg", ALG) &&
-	       jose_says(head, "typ", p->typ) && json_is_string(kid) &&
-	       json_string_length(kid) <= JWT_KID_MAX &&
-	       strlen(json_string_value(kid)) == json_string_length(kid);
+	if (json_object_size(head) != known || !jose_says(head, "alg", ALG))
+		return false;
+	if (p->foreign)
+		return (typ == NULL || jose_says(head, "typ", "JWT")) &&
+		       (kid == NULL || kid_good(kid));
+	return jose_says(head, "typ", p->typ) && kid_good(kid);
+}
+
+static const char *
+kid_of(const json_t *head)
+{
+	const char *kid = json_string_value(json_object_get(head, "kid"));
+
+	return kid != NULL ? kid : "";
 }
 
 static bool
@@ -101,9 +120,25 @@ signature_good(
 static bool
 claims_good(const struct jwt_policy *p, const json_t *claims)
 {
-	return jose_says(claims, "iss", p->iss) &&
+	return (p->foreign || jose_says(claims, "iss", p->iss)) &&
 	       (p->aud == NULL || jose_audience(claims, p->aud)) &&
 	       jose_times(claims, p->now);
+}
+
+int
+jwt_head(const struct jwt_policy *p, const char *token,
+    char kid[JWT_KID_MAX + 1], struct err *e)
+{
+	json_auto_t *head = NULL;
+	struct jose_parts t;
+
+	if (jose_split(token, JWT_MAX, &t) != 0)
+		return refuse(e);
+	head = jose_object(t.head, t.head_len, NODES);
+	if (head == NULL || !head_good(p, head))
+		return refuse(e);
+	memcpy(kid, kid_of(head), strlen(kid_of(head)) + 1);
+	return 0;
 }
 
 bool
@@ -129,8 +164,7 @@ jwt_verify(const struct jwt_policy *p, const char *token, json_t **claims,
 		return refuse(e);
 	head = jose_object(t.head, t.head_len, NODES);
 	if (head == NULL || !head_good(p, head) ||
-	    !signature_good(
-		p, &t, json_string_value(json_object_get(head, "kid"))))
+	    !signature_good(p, &t, kid_of(head)))
 		return refuse(e);
 	body = jose_object(t.body, t.body_len, NODES);
 	if (body == NULL || !claims_good(p, body))

@@ -1,8 +1,8 @@
 /*
- * JSON Web Tokens of our own, HS256 only (RFC 7515, RFC 7519, with the advice
- * of RFC 8725).  The algorithm, the type, the issuer and the audience are what
- * the policy says, never what the token says; a header member that is not one
- * of alg, typ and kid is refused.
+ * JSON Web Tokens signed with keys of our own, HS256 only (RFC 7515, RFC 7519,
+ * with the advice of RFC 8725).  The algorithm, the type, the issuer and the
+ * audience are what the policy says, never what the token says; a header member
+ * that is not one of alg, typ and kid is refused.
  */
 #ifndef CRYPTO_JWT_H
 #define CRYPTO_JWT_H
@@ -20,6 +20,9 @@
 #define JWT_LEEWAY 60 /* seconds that clocks may differ by */
 
 struct jwt_policy {
+	/* Made by a stranger's library with a key of ours: typ may be JWT or
+	 * absent, so may kid (then ""), and typ and iss here are not used. */
+	bool foreign;
 	const char *typ, *iss;
 	const char *aud; /* NULL: the caller looks at the claim itself */
 	int64_t now;     /* seconds since 1970 */
@@ -42,6 +45,10 @@ char *jwt_sign(const void *ctx, const char *typ, const char *kid,
 int jwt_verify(const struct jwt_policy *, const char *token, json_t **claims,
     struct err *e);
 
+/* Its form and header alone, before there is a key: 0 with the kid it names, or
+ * -1 as above. */
+int jwt_head(const struct jwt_policy *, const char *token,
+    char kid[JWT_KID_MAX + 1], struct err *e);
 /* Does the token call itself a ${typ}?  Says nothing of whether it is one: for
  * choosing the policy it has to pass. */
 bool jwt_typ(const char *token, const char *typ);

@@ -309,7 +309,7 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 	    tokens_new(
 		p->db, process->conf->master_key_file, &p->app.tokens, e) != 0)
 		return -1;
-	if (process->kind == PROC_ADMIN)
+	if (process->kind != PROC_LISTENER)
 		p->app.vault = vault_new(p->db, process->conf->master_key_file);
 	build_tiers(p);
 	build_app(p);

@@ -76,7 +76,8 @@ struct journal_file {
 	off_t pos;                 /* of the next record */
 	struct writer_stmt *stmts; /* as they were when it was written */
 	int nstmts;
-	int map[WRITER_STMTS]; /* to ours; -1 none */
+	int map[WRITER_STMTS];  /* to ours; -1 none */
+	int more[WRITER_STMTS]; /* columns that ours has behind its own */
 	bool damaged;
 };
 
@@ -96,8 +97,9 @@ int journal_file_head(struct journal_file *, const void *ctx, int fd,
 int journal_file_next(
     struct journal_file *, off_t end, const void *ctx, struct record *ret);
 void record_free(struct record *);
-/* Let the rows of ${p} name our statements; the name of one that we do not have
- * as it was, or NULL when all went well. */
+/* Let the rows of ${p} fit our statements: their names, and null for columns
+ * that were added since at the end.  The name of one that we do not have as it
+ * was, or NULL when all went well. */
 const char *journal_file_map(const struct journal_file *, struct piece *p);
 /* Lock and open ${name}: 1, 0 it is not to be had, -1 with e (it cannot be
  * read: set aside). */

@@ -84,7 +84,7 @@ find_ours(
 
 	for (i = 0; i < nours; i++)
 		if (strcmp(ours[i].name, s->name) == 0 &&
-		    ours[i].ncols == s->ncols &&
+		    ours[i].ncols >= s->ncols &&
 		    memcmp(ours[i].col, s->col,
 			(size_t)s->ncols * sizeof(s->col[0])) == 0)
 			return i;
@@ -157,8 +157,11 @@ journal_file_head(struct journal_file *f, const void *ctx, int fd,
 		return err_set(e, ERR_INTERNAL,
 		    "its head is damaged or of a version or machine that "
 		    "this program does not know");
-	for (i = 0; i < f->nstmts; i++)
+	for (i = 0; i < f->nstmts; i++) {
 		f->map[i] = find_ours(&f->stmts[i], ours, nours);
+		if (f->map[i] >= 0)
+			f->more[i] = ours[f->map[i]].ncols - f->stmts[i].ncols;
+	}
 	f->pos = (off_t)(FRAME + len);
 	return 0;
 }
@@ -300,24 +303,41 @@ journal_file_next(
 	return 0;
 }
 
+/* Columns that rows of an older program do not have are null. */
+static void
+add_nulls(struct piece *p, int n)
+{
+	while (n-- > 0)
+		piece_null(p);
+}
+
 const char *
 journal_file_map(const struct journal_file *f, struct piece *p)
 {
-	struct cell c;
+	struct piece was = { .cells = p->cells };
 	size_t pos = 0, at = 0;
-	int32_t stmt;
+	struct cell c;
+	int more = 0;
 
 	while (cell_next(p, &pos, &c))
 		if (c.tag == CELL_ROW && f->map[c.stmt] < 0)
 			return f->stmts[c.stmt].name;
+	was.cells.data = mem_zalloc(p, p->cells.len + 1, "cells");
+	memcpy(was.cells.data, p->cells.data, p->cells.len);
+	p->cells.len = 0;
 	pos = 0;
-	while (cell_next(p, &pos, &c)) {
+	while (cell_next(&was, &pos, &c)) {
 		if (c.tag == CELL_ROW) {
-			stmt = f->map[c.stmt];
-			memcpy(p->cells.data + at + 1, &stmt, sizeof(stmt));
+			add_nulls(p, more);
+			more = f->more[c.stmt];
+			piece_row(p, f->map[c.stmt]);
+		} else {
+			buf_add(&p->cells, was.cells.data + at, pos - at);
 		}
 		at = pos;
 	}
+	add_nulls(p, more);
+	mem_free(was.cells.data);
 	return NULL;
 }
 

@@ -84,6 +84,9 @@ class SchemaTest(unittest.TestCase):
                                            "name": "k", "allowed_origins": [
                                                "https://a.example"]})
                 known = [made.json["id"]]
+            elif name == "secret_id":
+                known = [self.owner.post("visitor-secrets", {
+                    "name": "s"}).json["id"]]
             else:
                 known = self.known.get(name, [NOBODY])
             return self.pick(known * 6 + ["x", "0", "-", "9" * 30, NOBODY,

@@ -78,6 +78,8 @@ class TenantsTest(unittest.TestCase):
             "role_name": made(owner.post("roles", {
                 "name": canary.lower(), "description": canary,
                 "permissions": ["agent.read"]}))["name"],
+            "secret_id": made(owner.post("visitor-secrets", {
+                "name": canary}))["id"],
             "widget-keys": made(owner.post("widget-keys", {
                 "name": canary, "agent_id": agent["id"], "allowed_origins": [
                     f"https://{canary.lower()}.example"]}))["id"]}
@@ -151,7 +153,7 @@ class TenantsTest(unittest.TestCase):
     @staticmethod
     def nobody():
         return {name: str(uuid.uuid4()) for name in (
-            "agent_id", "user_id", "session_id", "api-keys",
+            "agent_id", "user_id", "session_id", "secret_id", "api-keys",
             "widget-keys")} | {"version": "2", "role_name": "nobody_s"}
 
     @staticmethod

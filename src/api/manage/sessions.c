@@ -81,7 +81,7 @@ session_get(struct manage *m, struct err *e)
 	rc = id_parse(id, strlen(id), &session);
 	if (rc == 0)
 		rc = chat_session_messages(m->app->db, m->who->account,
-		    &session, limit, after != NULL ? &message : NULL,
+		    &session, true, limit, after != NULL ? &message : NULL,
 		    m->req->started + READ_WAIT, &page, e);
 	if (rc == 0) {
 		json_object_set_new(found.json, "messages", page);

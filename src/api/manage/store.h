@@ -50,6 +50,12 @@ extern const struct db_stmt manage_store_api_key, manage_store_api_key_lock,
 extern const struct rows_col manage_store_api_key_cols[],
     manage_store_widget_key_cols[];
 
+/* Visitor secrets (store_visitor.c), as API keys. */
+extern const struct db_stmt manage_store_visitor_secret,
+    manage_store_visitor_secret_lock, manage_store_visitor_secrets,
+    manage_store_visitor_secret_end;
+extern const struct rows_col manage_store_visitor_secret_cols[];
+
 /* Members of an account (store_user.c).  show, lock: (account, user); list:
  * (account, role, after, rows); role: (account, user, role); leave: (account,
  * user). */

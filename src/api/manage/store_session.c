@@ -12,10 +12,17 @@
 	"CASE WHEN EXISTS (SELECT FROM turns_open o WHERE o.account_id = "     \
 	"$1::uuid AND o.session_id = s.id) THEN 'running' ELSE "               \
 	"(SELECT t.status " TURNS "ORDER BY t.id DESC LIMIT 1) END"
+/* With its id alone where she is no more. */
+#define VISITOR                                                                \
+	"CASE WHEN s.visitor_id IS NOT NULL THEN (SELECT jsonb_build_object("  \
+	"'id', s.visitor_id, 'external_id', v.external_id, 'name', v.name, "   \
+	"'email', v.email) FROM (SELECT) one LEFT JOIN visitors v "            \
+	"ON v.account_id = $1::uuid AND v.id = s.visitor_id) END"
 #define MADE ROWS_UTC("s.created_at")
 #define ACTIVE ROWS_UTC("s.last_activity_at")
 #define COLS                                                                   \
-	"s.id, s.session_key, s.email, s.is_anonymous, s.widget_key_id, "      \
+	"s.id, s.session_key, s.email, s.is_anonymous, "                       \
+	"s.widget_key_id, " VISITOR ", "                                       \
 	"(SELECT count(*) " TURNS "), " STATUS ", " MADE ", " ACTIVE
 #define FROM_ID "uuid_floor(" ROWS_FROM_US("$3") ")"
 #define TO_ID "uuid_floor(" ROWS_FROM_US("$4") ")"
@@ -23,7 +30,7 @@
 const struct rows_col manage_store_session_cols[] = { { "id", ROW_TEXT },
 	{ "session_key", ROW_TEXT }, { "email", ROW_TEXT },
 	{ "is_anonymous", ROW_BOOL }, { "widget_key_id", ROW_TEXT },
-	{ "turns", ROW_INT }, { "status", ROW_TEXT },
+	{ "visitor", ROW_JSON }, { "turns", ROW_INT }, { "status", ROW_TEXT },
 	{ "created_at", ROW_TEXT }, { "last_activity_at", ROW_TEXT },
 	{ NULL, ROW_END } };
 

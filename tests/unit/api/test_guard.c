@@ -75,6 +75,10 @@ widget_token_check(struct tokens *ts, const char *text, int64_t deadline,
 		return err_set(e, ERR_UNKNOWN, "not known");
 	out->key_hash[0] = (unsigned char)text[7];
 	snprintf(out->origin, sizeof(out->origin), "%s", text + 9);
+	if (text[8] == 'v') {
+		out->visitor.b[0] = 7;
+		out->secret.b[0] = 8;
+	}
 	return 0;
 }
 
@@ -399,6 +403,34 @@ a_widget_token_is_good_at_its_origin(void **state)
 	assert_int_equal(key_refs + account_refs, 0);
 }
 
+/* A visitor is the key and herself, as long as the secret that named her is. */
+static void
+a_visitor_is_named(void **state)
+{
+	static struct uuid secrets[2];
+	static const char good[] = "Bearer widget.wvhttps://acme.test";
+
+	(void)state;
+	secrets[0].b[0] = 6;
+	secrets[1].b[0] = 8;
+	widget.visitor_secrets = secrets;
+	widget.nvisitor_secrets = 2;
+	header("authorization", good);
+	header("origin", "https://acme.test");
+	assert_int_equal(check(&talk), ERR_NONE);
+	assert_ptr_not_equal(who.key, &widget);
+	assert_int_equal(who.key->kind, KEY_WIDGET);
+	assert_int_equal(who.key->visitor.b[0], 7);
+	assert_true(id_is_nil(&widget.visitor));
+	guard_done(&who);
+	assert_int_equal(key_refs + account_refs, 0);
+	req.nparams = 0;
+	widget.nvisitor_secrets = 1;
+	header("authorization", good);
+	header("origin", "https://acme.test");
+	refused(ERR_UNKNOWN);
+}
+
 static void
 a_person_has_a_role_in_each_account(void **state)
 {
@@ -534,6 +566,7 @@ main(void)
 		cmocka_unit_test_setup(a_widget_key_needs_its_origin, begin),
 		cmocka_unit_test_setup(
 		    a_widget_token_is_good_at_its_origin, begin),
+		cmocka_unit_test_setup(a_visitor_is_named, begin),
 		cmocka_unit_test_setup(
 		    a_person_has_a_role_in_each_account, begin),
 		cmocka_unit_test_setup(

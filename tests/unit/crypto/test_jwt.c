@@ -30,6 +30,14 @@ find(void *arg, const char *kid, unsigned char out[JWT_KEY])
 	return strcmp(kid, "k1") == 0;
 }
 
+static bool
+any_key(void *arg, const char *kid, unsigned char out[JWT_KEY])
+{
+	(void)arg, (void)kid;
+	memcpy(out, key, JWT_KEY);
+	return true;
+}
+
 static struct jwt_policy
 policy(void)
 {
@@ -245,6 +253,77 @@ test_forms(void **state)
 	mem_free(ctx);
 }
 
+/* A stranger's library has made it: typ and kid may be missing, nobody asks for
+ * iss; what else there is to forge is no better. */
+static void
+test_foreign(void **state)
+{
+	static const char *const heads[] = { "{\"alg\":\"HS256\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"k1\"}",
+		"{\"kid\":\"k1\",\"alg\":\"HS256\"}" };
+	static const char *const bad[] = { "{}", "{\"typ\":\"JWT\"}",
+		"{\"alg\":\"none\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+		"{\"alg\":\"HS256\",\"typ\":\"widget+jwt\"}",
+		"{\"alg\":\"HS256\",\"typ\":null}",
+		"{\"alg\":\"HS256\",\"kid\":7}",
+		"{\"alg\":\"HS256\",\"jku\":\"http://127.0.0.1/\"}",
+		"{\"alg\":\"HS256\",\"crit\":[]}",
+		"{\"alg\":\"HS256\",\"kid\":\"k1\",\"x\":1}" };
+	static const char body[] = "{\"aud\":\"them\",\"exp\":1800000100}";
+	struct jwt_policy p = policy();
+	void *ctx = mem_root("test");
+	char kid[JWT_KID_MAX + 1];
+	json_t *claims;
+
+	(void)state;
+	p.foreign = true;
+	p.typ = p.iss = NULL;
+	p.key = any_key;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+		char *token = signed_as(ctx, heads[i], body);
+
+		assert_int_equal(jwt_verify(&p, token, &claims, NULL), 0);
+		json_decref(claims);
+		assert_int_equal(jwt_head(&p, token, kid, NULL), 0);
+		assert_string_equal(kid, i < 2 ? "" : "k1");
+		/* and it is none of ours */
+		assert_false(good(token));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char *token = signed_as(ctx, bad[i], body);
+
+		assert_int_equal(jwt_verify(&p, token, &claims, NULL), -1);
+		assert_int_equal(jwt_head(&p, token, kid, NULL), -1);
+	}
+	p.aud = "others";
+	assert_int_equal(
+	    jwt_verify(&p, signed_as(ctx, heads[0], body), &claims, NULL), -1);
+	mem_free(ctx);
+}
+
+/* What a token calls itself, whoever has made it. */
+static void
+test_typ(void **state)
+{
+	void *ctx = mem_root("test");
+	char *token = signed_as(ctx, HEAD, BODY);
+	struct jwt_policy p = policy();
+	json_t *claims;
+
+	(void)state;
+	assert_true(jwt_typ(token, "at+jwt"));
+	assert_false(jwt_typ(token, "widget+jwt"));
+	assert_false(jwt_typ("sb_live_x", "at+jwt"));
+	assert_false(jwt_typ("..", "at+jwt"));
+	/* the audience that the caller looks at himself */
+	p.aud = NULL;
+	assert_int_equal(jwt_verify(&p, token, &claims, NULL), 0);
+	json_decref(claims);
+	mem_free(ctx);
+}
+
 int
 main(void)
 {
@@ -254,6 +333,8 @@ main(void)
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_typ),
 	};
 	struct err e;
 
