@@ -190,8 +190,7 @@ class PagesTest(unittest.TestCase):
         self.goes(thief.get("/me"), "/login")
         wait_until(lambda: b.get("/me").status == 303, 5, "it is over")
         self.assertEqual(other.get("/me").status, 200)
-        self.rig.sql("update users set is_active = false where email = "
-                     f"'{address}'")
+        self.rig.run("user", "deactivate", address)
         wait_until(lambda: other.get("/me").status == 303, 1, "disabled")
         self.everywhere(lambda: self.goes(other.get("/me"), "/login"))
         self.assertEqual(other.sign_in(address).status, 401)

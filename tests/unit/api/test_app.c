@@ -238,6 +238,51 @@ test_method(void **state)
 	assert_problem(405, "method-not-allowed");
 }
 
+/* Forms of pages are looked at before any handler, and refused as pages. */
+static void
+test_pages(void **state)
+{
+	static const int some;
+	int face = app.face;
+
+	(void)state;
+	app.face = FACE_ADMIN | FACE_PAGE;
+	app.pages = (const void *)&some;
+	request("POST", "/login");
+	serve();
+	assert_string_equal(doubles.last, "page_login_send");
+	request("POST", "/login");
+	doubles.form_refused = true;
+	serve();
+	assert_int_equal(doubles.handled, 1);
+	assert_int_equal(memio_status(&m), 403);
+	assert_string_equal(memio_body(&m), "a page");
+	request("GET", "/login");
+	doubles.form_refused = true;
+	serve();
+	assert_int_equal(doubles.handled, 2);
+	/* the API's routes have no form */
+	request("POST", "/api/v1/auth/logout");
+	serve();
+	assert_string_equal(doubles.last, "api_auth_logout");
+	request("GET", "/nothing");
+	serve();
+	assert_string_equal(memio_body(&m), "a page");
+	request("GET", "/api/v1/nothing");
+	serve();
+	assert_problem(404, "not-found");
+	/* without templates it is a problem, and chat has no pages at all */
+	app.pages = NULL;
+	request("GET", "/nothing");
+	serve();
+	assert_problem(404, "not-found");
+	app.face = FACE_CHAT;
+	request("GET", "/login");
+	serve();
+	assert_problem(404, "not-found");
+	app.face = face;
+}
+
 static void
 test_body_limits(void **state)
 {
@@ -514,6 +559,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_not_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_method, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_body_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_type, setup, teardown),
