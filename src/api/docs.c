@@ -228,7 +228,10 @@ api_docs(struct app *app, struct http_req *req, struct http_resp *resp,
 	    "<code>snake_case</code> names, times RFC 3339 in UTC, ids UUIDs. "
 	    "Callers show an API key or user token as <code>Authorization: "
 	    "Bearer</code>, or a widget key as <code>X-Widget-Key</code> from "
-	    "an <code>Origin</code> it allows. Every answer carries "
+	    "an <code>Origin</code> it allows. A page of this address may use "
+	    "the cookie that the browser is signed in by; what changes "
+	    "something then carries the token of the page's forms as "
+	    "<code>X-Form-Token</code>. Every answer carries "
 	    "<code>X-Request-Id</code>; the caller's own is kept when it is 8 "
 	    "to 64 of <code>A-Za-z0-9._-</code>. Errors are <code>application/"
 	    "problem+json</code>.</p>\n");

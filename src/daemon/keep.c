@@ -5,6 +5,7 @@
  */
 #include "daemon/keep.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "agent/template.h"
 #include "conf/conf.h"
 #include "crypto/hash.h"
+#include "page/pages.h"
 #include "telemetry/log.h"
 #include "util/auto.h"
 #include "util/buf.h"
@@ -140,6 +142,56 @@ keep_templates(const struct conf *c, struct templates **ret, struct err *e)
 		keep_one(c->templates_dir, dir, templates_at(now, i));
 	*ret = now;
 	return 0;
+}
+
+/* Copy a page's file, unless the copy is the same. */
+static void
+keep_page(const char *from, const char *to, const char *name)
+{
+	void *ctx = mem_root("page");
+	char *source = mem_printf(ctx, "%s/%s", from, name);
+	char *target = mem_printf(ctx, "%s/%s", to, name);
+	struct buf have, want;
+
+	buf_init(&have, ctx, FILE_MAX);
+	buf_init(&want, ctx, FILE_MAX);
+	if (file_read(source, &want) == 0 &&
+	    (file_read(target, &have) != 0 || have.len != want.len ||
+		memcmp(have.data, want.data, want.len) != 0) &&
+	    file_write(target, &want) != 0)
+		log_event(LOG_WARN, "page_not_kept", "file", target, "error",
+		    strerror(errno), NULL);
+	mem_free(ctx);
+}
+
+static void
+keep_all_pages(const char *from, const char *to)
+{
+	DIR *d = opendir(from);
+	const struct dirent *entry;
+
+	if (mkdir(to, 0700) != 0 && errno != EEXIST)
+		log_event(LOG_WARN, "page_not_kept", "file", to, "error",
+		    strerror(errno), NULL);
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (pages_file(entry->d_name))
+			keep_page(from, to, entry->d_name);
+	if (d != NULL)
+		(void)closedir(d);
+}
+
+int
+keep_pages(const struct conf *c, struct pages **ret, struct err *e)
+{
+	char kept[PATH_SIZE];
+
+	snprintf(kept, sizeof(kept), "%s/pages", c->run_dir);
+	if (pages_load(c->page_templates_dir, ret, e) == 0) {
+		keep_all_pages(c->page_templates_dir, kept);
+		return 0;
+	}
+	log_event(LOG_ERROR, "pages_refused", "error", e->text, NULL);
+	return pages_load(kept, ret, e);
 }
 
 struct check {

@@ -20,4 +20,10 @@ int keep_templates(const struct conf *, struct templates **ret, struct err *e);
 int keep_check(const struct conf *, void (*report)(void *arg, const char *text),
     void *arg);
 
+struct pages;
+/* The pages' templates: those of the configuration or, when they are broken,
+ * those that were last good on this host.  0, or -1: there are none.  For
+ * workers; said in the log. */
+int keep_pages(const struct conf *, struct pages **ret, struct err *e);
+
 #endif

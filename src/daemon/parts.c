@@ -214,7 +214,7 @@ build_tiers(struct parts *p)
 		log_event(LOG_WARN, "cache_away", "error", e.text, NULL);
 }
 
-/* Without pages the API still serves; who starts the server is told before. */
+/* Without pages the API still serves; a start without them is refused. */
 static void
 build_pages(struct parts *p)
 {
@@ -222,9 +222,8 @@ build_pages(struct parts *p)
 
 	if (p->process->kind != PROC_ADMIN)
 		return;
-	if (pages_load(p->process->conf->page_templates_dir, &p->pages, &e) !=
-	    0)
-		log_event(LOG_ERROR, "pages_refused", "error", e.text, NULL);
+	if (keep_pages(p->process->conf, &p->pages, &e) != 0)
+		log_event(LOG_ERROR, "no_pages", "error", e.text, NULL);
 	p->app.pages = p->pages;
 }
 

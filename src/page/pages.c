@@ -84,6 +84,12 @@ is_page(const char *file)
 	       strcmp(file + n - (sizeof(SUFFIX) - 1), SUFFIX) == 0;
 }
 
+bool
+pages_file(const char *name)
+{
+	return is_page(name) || strcmp(name, STYLE) == 0;
+}
+
 static int
 add_pages(struct pages *p, const char *dir, struct err *e)
 {

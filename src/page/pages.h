@@ -4,6 +4,7 @@
 #define PAGE_PAGES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/buf.h"
@@ -18,6 +19,8 @@ struct pages;
  */
 int pages_load(const char *dir, struct pages **ret, struct err *e);
 void pages_free(struct pages *); /* NULL does nothing */
+/* Is a file of this name one of those that are read? */
+bool pages_file(const char *name);
 
 /* Append the page ${name} ("login") with ${data}; see mustache_render(). */
 int pages_render(const struct pages *, const char *name, const json_t *data,

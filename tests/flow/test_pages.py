@@ -6,6 +6,7 @@ import http.client
 import http.cookies
 import os
 import re
+import signal
 import subprocess
 import threading
 import unittest
@@ -703,6 +704,17 @@ class PagesTest(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(f"{path}:{n}: a section without an end",
                           done.stderr)
+            # A worker that begins now has the pages of before.
+            died, = self.rig.workers("admin worker")[:1]
+            os.kill(died, signal.SIGKILL)
+            wait_until(lambda: '"pages_refused"' in self.rig.log(), 10,
+                       "the log says it")
+            wait_until(lambda: len(self.rig.workers("admin worker")) == 2
+                       and died not in self.rig.workers("admin worker"), 10,
+                       "another worker")
+            b = Browser(self.rig)
+            self.everywhere(lambda: self.assertEqual(
+                b.get("/login").status, 200))
         finally:
             with open(path, "w") as f:
                 f.write(good)

@@ -244,7 +244,8 @@ page_logout_send(struct app *app, struct http_req *req, struct http_resp *resp,
 {
 	struct err e = { 0 };
 
-	if (browser_end(app, req, resp, who, &e) != 0)
+	if (guard_person(who, &e) != 0 ||
+	    browser_end(app, req, resp, who, &e) != 0)
 		page_problem(app, req, resp, &e);
 	else
 		page_go(resp, "/login?done=signed-out");

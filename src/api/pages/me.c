@@ -130,8 +130,9 @@ gather(struct app *app, const struct http_req *req, const struct caller *who,
 	}
 	json_array_foreach(json_object_get(me, "memberships"), i, v)
 	    spell_role(v);
-	*ret = json_pack("{s:O, s:O, s:b}", "me", me, "sign_ins",
-	    json_object_get(sign_ins, "data"), "factor",
+	*ret = json_pack("{s:O, s:O, s:b, s:b}", "me", me, "sign_ins",
+	    json_object_get(sign_ins, "data"), "more",
+	    !json_is_null(json_object_get(sign_ins, "next")), "factor",
 	    factor == FACTOR_MISSING);
 	return 0;
 }
