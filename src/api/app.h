@@ -15,6 +15,7 @@
 struct accounts;
 struct keys;
 struct pages;
+struct sso;
 struct templates;
 struct tokens;
 struct vault;
@@ -25,7 +26,8 @@ struct app {
 	struct accounts *accounts;
 	struct keys *keys;
 	struct tokens *tokens;
-	struct vault *vault;                   /* of secrets at rest */
+	struct vault *vault; /* of secrets at rest */
+	struct sso *sso;     /* single sign-on; admin workers */
 	int64_t access_s, refresh_s, widget_s; /* lives of tokens, seconds */
 	int64_t grace_days;                    /* of deleted accounts */
 	bool sign_up; /* people open accounts themselves */

@@ -105,6 +105,16 @@ int
 browser_begin(struct app *app, struct http_req *req, struct http_resp *resp,
     const struct uuid *user, uint64_t version, struct err *e)
 {
+	struct uuid sign_in;
+
+	return browser_begin_as(app, req, resp, user, version, &sign_in, e);
+}
+
+int
+browser_begin_as(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct uuid *user, uint64_t version, struct uuid *sign_in,
+    struct err *e)
+{
 	char client[ADDRESS_CLIENT_TEXT];
 	const struct sign_in_from from = { req->client_address,
 		http_header(req, "user-agent"), client, req->request_id };
@@ -118,6 +128,7 @@ browser_begin(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (browser_new(app->db, user, version, &from, app->refresh_s,
 		deadline_of(req), &b, e) != 0)
 		return -1;
+	*sign_in = b.token.sign_in;
 	return set_session(app, req, resp, &b, e);
 }
 

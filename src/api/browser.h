@@ -30,6 +30,10 @@ struct uuid;
  */
 int browser_begin(struct app *, struct http_req *, struct http_resp *,
     const struct uuid *user, uint64_t version, struct err *e);
+/* The same; *sign_in is what has begun. */
+int browser_begin_as(struct app *, struct http_req *, struct http_resp *,
+    const struct uuid *user, uint64_t version, struct uuid *sign_in,
+    struct err *e);
 /*
  * Who the browser is signed in as: no query, as long as the cookie's token is
  * of these minutes and nothing about the person has changed.  *cookie: NULL, or

@@ -103,6 +103,17 @@ API_HANDLER(api_user_invite); /* manage/users.c */
 API_HANDLER(api_user_get);
 API_HANDLER(api_user_change);
 API_HANDLER(api_user_remove);
+API_HANDLER(page_sso_begin); /* sso.c */
+API_HANDLER(page_sso_callback);
+API_HANDLER(api_sso_backchannel);
+API_HANDLER(api_sso_get); /* manage/sso.c */
+API_HANDLER(api_sso_put);
+API_HANDLER(api_sso_change);
+API_HANDLER(api_sso_remove);
+API_HANDLER(api_sso_test);
+API_HANDLER(api_sso_domain_list);
+API_HANDLER(api_sso_domain_add);
+API_HANDLER(api_sso_domain_remove);
 API_HANDLER(api_session_list); /* manage/sessions.c */
 API_HANDLER(api_session_get);
 API_HANDLER(api_usage); /* manage/usage.c */

@@ -96,6 +96,10 @@ static const struct parameter {
 	    "The role." },
 	{ "session_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
 	    "The session." },
+	{ "account", "path", "{\"type\":\"string\"}",
+	    "The account, by its slug." },
+	{ "domain", "path", "{\"type\":\"string\"}",
+	    "A domain of e-mail addresses, in lower case." },
 	{ "If-Match", "header", "{\"type\":\"string\"}",
 	    "The ETag the change is made for; 412 when it has another one by "
 	    "now. Without it the last write wins." },

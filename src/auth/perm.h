@@ -48,6 +48,9 @@ enum perm {
 	PERM_USER_WRITE,
 	PERM_ROLE_READ, /* roles and what they may */
 	PERM_ROLE_WRITE,
+	PERM_SSO_READ, /* single sign-on */
+	PERM_SSO_WRITE,
+	PERM_SSO_DOMAIN,   /* which domains are an account's */
 	PERM_SESSION_READ, /* everybody's sessions */
 	PERM_USAGE_READ,
 	PERM_COUNT

@@ -41,6 +41,7 @@
 #include "secret/secret.h"
 #include "shm/epoch.h"
 #include "shm/shm.h"
+#include "sso/sso.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
 #include "usage/quota.h"
@@ -260,6 +261,23 @@ build_app(struct parts *p)
 		.body_drain = BODY_DRAIN };
 }
 
+/* Secrets, and the way to identity providers. */
+static int
+build_sso(struct parts *p, struct err *e)
+{
+	const struct conf *c = p->process->conf;
+	struct sso_opts o = { .egress_allow = c->egress_allow,
+		.db = p->db,
+		.master_key_file = c->master_key_file };
+
+	p->net = net_new((unsigned)c->provider_warm);
+	p->app.vault = vault_new(p->db, c->master_key_file);
+	o.net = p->net;
+	o.vault = p->app.vault;
+	p->app.sso = sso_new(&o, e);
+	return p->app.sso != NULL ? 0 : -1;
+}
+
 int
 parts_build(struct parts *p, const struct process *process, struct err *e)
 {
@@ -310,6 +328,8 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 		return -1;
 	if (process->kind != PROC_LISTENER)
 		p->app.vault = vault_new(p->db, process->conf->master_key_file);
+	if (process->kind == PROC_ADMIN && build_sso(p, e) != 0)
+		return -1;
 	build_tiers(p);
 	build_app(p);
 	build_pages(p);
@@ -568,6 +588,7 @@ parts_free(struct parts *p, int64_t deadline)
 	recall_free(p->app.chat.recall);
 	if (p->llm != NULL)
 		llm_free(p->llm);
+	sso_free(p->app.sso);
 	if (p->net != NULL)
 		net_free(p->net);
 	if (p->app.keys != NULL)

@@ -14,6 +14,7 @@
 #define PURPOSE_FORM "form-token"         /* tokens of its forms */
 #define PURPOSE_MAIL_LINK "mail-link"     /* invitations and resets */
 #define PURPOSE_WEBHOOK "webhook"         /* signatures of deliveries */
+#define PURPOSE_SSO "sso-state"           /* sign-ins on their way */
 #define PURPOSE_AUDIT "audit"             /* of the audit log */
 #define PURPOSE_IDEMPOTENCY "idempotency" /* hashes of such keys */
 
@@ -21,7 +22,7 @@
 #define PURPOSES                                                               \
 	PURPOSE_SESSION_KEY, PURPOSE_PROBE, PURPOSE_ENVELOPE,                  \
 	    PURPOSE_MASTER_ID, PURPOSE_JWT, PURPOSE_COOKIE, PURPOSE_FORM,      \
-	    PURPOSE_MAIL_LINK, PURPOSE_WEBHOOK, PURPOSE_AUDIT,                 \
+	    PURPOSE_MAIL_LINK, PURPOSE_WEBHOOK, PURPOSE_SSO, PURPOSE_AUDIT,    \
 	    PURPOSE_IDEMPOTENCY
 
 #endif
