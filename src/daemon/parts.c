@@ -261,7 +261,7 @@ build_app(struct parts *p)
 		.body_drain = BODY_DRAIN };
 }
 
-/* Secrets, and the way to identity providers. */
+/* The way to identity providers. */
 static int
 build_sso(struct parts *p, struct err *e)
 {
@@ -271,7 +271,6 @@ build_sso(struct parts *p, struct err *e)
 		.master_key_file = c->master_key_file };
 
 	p->net = net_new((unsigned)c->provider_warm);
-	p->app.vault = vault_new(p->db, c->master_key_file);
 	o.net = p->net;
 	o.vault = p->app.vault;
 	p->app.sso = sso_new(&o, e);

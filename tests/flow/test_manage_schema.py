@@ -56,6 +56,7 @@ class SchemaTest(unittest.TestCase):
             "version": ["1", "2"],
             "session_id": [cls.owner.all("sessions")[0]["id"]],
             "user_id": [member(rig, "target", "viewer", "v@t.example")],
+            "domain": ["target.example"],
             "key_id": []}
         cls.doc = rig.get("/api/v1/openapi.json").json
         cls.routes = [

@@ -67,7 +67,11 @@ class TenantsTest(unittest.TestCase):
             "system_prompt_override": canary + " again"}}))
         made(rig.chat("sales/shop", canary + " speaks", account=slug,
                       key=owner.key, session_key=canary))
+        domain = canary.lower() + ".example"
+        rig.sql("insert into account_domains (account_id, domain) select id, "
+                f"'{domain}' from accounts where slug = '{slug}' returning 1")
         cls.ids[slug] = {
+            "domain": domain,
             "agent_id": agent["id"],
             "version": "2",
             "user_id": member(rig, slug, "viewer",
@@ -154,7 +158,8 @@ class TenantsTest(unittest.TestCase):
     def nobody():
         return {name: str(uuid.uuid4()) for name in (
             "agent_id", "user_id", "session_id", "secret_id", "api-keys",
-            "widget-keys")} | {"version": "2", "role_name": "nobody_s"}
+            "widget-keys")} | {"version": "2", "role_name": "nobody_s",
+                               "domain": "nobody.example"}
 
     @staticmethod
     def has_id(path):
