@@ -103,10 +103,8 @@ API_HANDLER(api_user_invite); /* manage/users.c */
 API_HANDLER(api_user_get);
 API_HANDLER(api_user_change);
 API_HANDLER(api_user_remove);
-API_HANDLER(page_sso_begin); /* sso.c */
-API_HANDLER(page_sso_callback);
-API_HANDLER(api_sso_backchannel);
-API_HANDLER(api_sso_get); /* manage/sso.c */
+API_HANDLER(api_sso_backchannel); /* sso.c */
+API_HANDLER(api_sso_get);         /* manage/sso.c */
 API_HANDLER(api_sso_put);
 API_HANDLER(api_sso_change);
 API_HANDLER(api_sso_remove);
@@ -134,6 +132,9 @@ API_HANDLER(page_forgotten_send);
 API_HANDLER(page_me); /* pages/me.c, */
 API_HANDLER(page_me_password);
 API_HANDLER(page_me_sign_ins_end);
+API_HANDLER(page_sso); /* pages/sso.c, */
+API_HANDLER(page_sso_begin);
+API_HANDLER(page_sso_callback);
 API_HANDLER(page_factor_begin); /* pages/factor.c */
 API_HANDLER(page_factor_confirm);
 API_HANDLER(page_factor_end);

@@ -30,6 +30,7 @@ rp-userinfo-bearer-header                     test_07
 rp-userinfo-bad-sub-claim                     test_07
 rp-key-rotation-op-sign-key                   test_06
 rp-key-rotation-op-sign-key-native            test_06
+rp-rpinitlogout                               test_11
 rp-backchannel-rpinitlogout                   test_10, test_11
 rp-backchannel-rpinitlogout-lt-no-event       test_10
 rp-backchannel-rpinitlogout-lt-alg-none       test_10
@@ -43,8 +44,10 @@ refreshed by its own cookie (test_browser of the unit tests).
 """
 import hashlib
 import hmac
+import html
 import http.client
 import json
+import re
 import time
 import unittest
 import urllib.parse
@@ -187,7 +190,7 @@ class SsoTest(unittest.TestCase):
             self.assertGreaterEqual(len(asked[name]), 43)
             self.assertNotIn(asked[name], cookie)
         r = browser.get(self.back(location))
-        self.assertEqual((r.status, r.headers["Location"]), (303, "/"))
+        self.assertEqual((r.status, r.headers["Location"]), (303, "/me"))
         self.assertEqual(len(browser.cookies), 1, browser.cookies)
         me = browser.person()
         self.assertEqual(me["email"], self.op.person["email"])
@@ -430,7 +433,7 @@ class SsoTest(unittest.TestCase):
                 query="?return_to=" + urllib.parse.quote(to, safe=""))
             self.assertEqual(r.status, 303)
             there = r.headers["Location"]
-            self.assertTrue(there == good or there == "/", (to, there))
+            self.assertTrue(there == good or there == "/me", (to, there))
             self.assertEqual(there == good, to == good)
         for slug in ("globex", "no-such-account", "x", "callback2", "UPPER"):
             r = Browser(self.rig).get(f"/sso/{slug}")
@@ -498,6 +501,65 @@ class SsoTest(unittest.TestCase):
         self.assertEqual(self.tell(event(sid=sids[0])).status, 200)
         wait_until(lambda: one.me() == 401, 1, "one is signed out")
         self.assertEqual(two.me(), 200)
+
+    def sign_out(self, browser):
+        """By our page's form; what it answers."""
+        base = f"http://127.0.0.1:{self.rig.port}"
+        form = browser.get("/logout").text
+        token = re.search(r'name="form_token" value="([^"]+)"', form).group(1)
+        return browser.ask(
+            "POST", "/logout", urllib.parse.urlencode({"form_token": token}),
+            Content_Type="application/x-www-form-urlencoded", Origin=base)
+
+    def test_11_logout_asked_for_here(self):
+        tokens = []
+
+        def keep(op, claims):
+            tokens.append(op.signs.token(claims))
+            return tokens[-1]
+        self.op.token = keep
+        browser = self.comes_in()
+        self.assertEqual(self.rig.sql(
+            "select count(*) from sso_sign_ins where position(convert_to("
+            f"'{tokens[0]}', 'utf8') in sealed) > 0"), [["0"]])
+        r = self.sign_out(browser)
+        self.assertEqual(r.status, 200, r.text)
+        there = html.unescape(re.search(
+            r'<a id="on" href="([^"]+)"', r.text).group(1))
+        self.assertEqual(there, html.unescape(
+            r.text.split("url=", 1)[1].split('">')[0]))
+        parts = urllib.parse.urlsplit(there)
+        self.assertEqual(f"{parts.scheme}://{parts.netloc}{parts.path}",
+                         self.op.issuer + "/logout")
+        asked = dict(urllib.parse.parse_qsl(parts.query))
+        self.assertEqual(asked, {
+            "id_token_hint": tokens[0], "client_id": "switchboard",
+            "post_logout_redirect_uri":
+            f"http://127.0.0.1:{self.rig.port}/login?done=signed-out"})
+        self.assertEqual(browser.me(), 401)
+        # A provider without such a place: our own page.
+        op = self.fresh()
+        op.changes = {"end_session_endpoint": None}
+        browser = self.comes_in()
+        r = self.sign_out(browser)
+        self.assertEqual((r.status, r.headers["Location"]),
+                         (303, "/login?done=signed-out"))
+
+    def test_11b_the_way_in_by_a_page(self):
+        browser = Browser(self.rig)
+        self.assertIn('href="/sso"', browser.get("/login").text)
+        self.assertIn('name="account"', browser.get("/sso").text)
+        r = browser.get("/sso?account=acme-healthcare")
+        self.assertIn("url=/sso/acme-healthcare", r.text)
+        for bad in ("", "..", "a/b", "//evil.example", "javascript:x", "A"):
+            r = browser.get("/sso?account=" + urllib.parse.quote(bad, ""))
+            self.assertEqual(r.status, 422, bad)
+            self.assertNotIn("url=", r.text)
+        # A refusal is a page for a browser.
+        r = browser.get("/sso/callback?code=x", Accept="text/html")
+        self.assertEqual(r.status, 403)
+        self.assertIn("Begin again", r.text)
+        self.assertIn("<html", r.text)
 
     # -- who comes in ----------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/pages/page.h"
 #include "api/pages/pages_priv.h"
+#include "api/pages/sso.h"
 #include "api/place.h"
 #include "api/problem.h"
 #include "auth/challenge.h"
@@ -242,11 +243,15 @@ void
 page_logout_send(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
+	const char *provider = page_sso_leaving(app, req, who);
 	struct err e = { 0 };
 
 	if (guard_person(who, &e) != 0 ||
 	    browser_end(app, req, resp, who, &e) != 0)
 		page_problem(app, req, resp, &e);
+	else if (provider != NULL)
+		page_lead(app, req, resp, provider, "You are signed out here",
+		    "Sign out at your organisation, too");
 	else
 		page_go(resp, "/login?done=signed-out");
 }

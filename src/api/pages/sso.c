@@ -1,0 +1,218 @@
+/*
+ * Signing in by an account's identity provider: where a browser begins, and
+ * where the provider leads it back to.  An account that is not there and one
+ * without single sign-on look the same.
+ */
+#include "api/pages/sso.h"
+
+#include <string.h>
+
+#include "api/app.h"
+#include "api/browser.h"
+#include "api/guard.h"
+#include "api/handlers.h"
+#include "api/pages/page.h"
+#include "api/pages/pages_priv.h"
+#include "api/place.h"
+#include "api/problem.h"
+#include "api/sso_priv.h"
+#include "audit/audit.h"
+#include "auth/sign_in.h"
+#include "http/response.h"
+#include "sso/flow.h"
+#include "sso/logout.h"
+#include "sso/sso.h"
+#include "telemetry/log.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define COOKIE "sso" /* behind the name of the browser's own */
+#define CALLBACK "/sso/callback"
+#define SIGNED_OUT "/login?done=signed-out"
+
+/* An answer that no cache and no next page is to learn anything from. */
+static void
+lead(struct http_resp *resp, const char *location)
+{
+	http_status(resp, 303);
+	http_set(resp, "Location", location);
+	http_set(resp, "Cache-Control", "no-store");
+	http_set(resp, "Referrer-Policy", "no-referrer");
+	http_send_empty(resp);
+}
+
+/* Our address that the provider leads back to. */
+static int
+callback_uri(
+    struct app *app, struct http_req *req, const char **ret, struct err *e)
+{
+	struct place place;
+
+	place_find(app, req, &place);
+	if (place.origin == NULL || !place.cookies)
+		return err_set(e, ERR_DENIED,
+		    "signing in needs HTTPS, at one of the addresses in "
+		    "public_urls");
+	*ret = mem_printf(req->ctx, "%s" CALLBACK, place.origin);
+	return 0;
+}
+
+/* --- there ---------------------------------------------------------------- */
+
+static int
+begin(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct err *e)
+{
+	const char *then = http_query(req, "return_to", e), *back;
+	struct sso_way way;
+	struct uuid account;
+
+	if (then == NULL && e->code != ERR_NONE)
+		return -1;
+	if (then == NULL || !place_path_ok(then))
+		then = PAGE_HOME;
+	if (callback_uri(app, req, &back, e) != 0 ||
+	    sso_account(app, req, &account, e) != 0 ||
+	    sso_begin(app->sso, &account, back, then, sso_deadline(req),
+		req->ctx, &way, e) != 0 ||
+	    browser_aside(
+		app, req, resp, COOKIE, way.cookie, SSO_COOKIE_S, e) != 0)
+		return -1;
+	lead(resp, way.location);
+	return 0;
+}
+
+/* To a browser as a page, to a program as a problem. */
+static void
+refuse(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct err *e)
+{
+	struct err shown = *e;
+
+	if (!page_wanted(app, req)) {
+		problem_send(req, resp, e, NULL);
+		return;
+	}
+	/* As who is not known she would be led to the sign-in, and not read
+	 * why she is there. */
+	if (shown.code == ERR_UNKNOWN)
+		shown.code = ERR_DENIED;
+	page_problem(app, req, resp, &shown);
+}
+
+/* Which account?  What is chosen by a form is led to by a page. */
+void
+page_sso(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	const char *account = http_query(req, "account", NULL);
+	bool chosen = account != NULL && str_is_slug(account);
+
+	(void)who;
+	if (chosen)
+		page_lead(app, req, resp,
+		    mem_printf(req->ctx, "/sso/%s", account),
+		    "To your organisation", "Go on");
+	else
+		page_send(app, req, resp, account != NULL ? 422 : 200, "sso",
+		    json_pack("{s:s, s:s?}", "account",
+			account != NULL ? account : "", "error",
+			account != NULL ? "That is no account's name." : NULL),
+		    NULL);
+}
+
+void
+page_sso_begin(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	struct err e = { 0 };
+
+	(void)who;
+	if (begin(app, req, resp, &e) != 0)
+		refuse(app, req, resp, &e);
+}
+
+/* --- and back ------------------------------------------------------------- */
+
+static int
+read_return(
+    struct app *app, struct http_req *req, struct sso_return *in, struct err *e)
+{
+	static const char *const names[] = { "state", "code", "iss", "error" };
+	const char **to[] = { &in->state, &in->code, &in->iss, &in->error };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		*to[i] = http_query(req, names[i], e);
+		if (*to[i] == NULL && e->code != ERR_NONE)
+			return -1;
+	}
+	in->cookie = browser_aside_get(app, req, COOKIE);
+	return callback_uri(app, req, &in->redirect_uri, e);
+}
+
+static int
+finish(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct err *e)
+{
+	struct audit_entry who = { .address = req->client_address,
+		.request_id = req->request_id };
+	struct sso_return in = { 0 };
+	struct sso_arrival a;
+	struct uuid sign_in;
+
+	if (read_return(app, req, &in, e) != 0 ||
+	    sso_end(app->sso, &in, &who, sso_deadline(req), req->ctx, &a, e) !=
+		0)
+		return -1;
+	(void)browser_aside(app, req, resp, COOKIE, "", -1, NULL);
+	if (browser_begin_as(app, req, resp, &a.user, a.version, &sign_in, e) !=
+		0 ||
+	    sso_keep(app->sso, &a, &sign_in, sso_deadline(req), e) != 0)
+		return -1;
+	lead(resp, a.then);
+	return 0;
+}
+
+void
+page_sso_callback(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	struct err e = { 0 };
+
+	(void)who;
+	if (finish(app, req, resp, &e) != 0)
+		refuse(app, req, resp, &e);
+}
+
+/* --- and out ----------------------------------------------------------- */
+
+const char *
+page_sso_leaving(
+    struct app *app, const struct http_req *req, const struct caller *who)
+{
+	const char *location = NULL;
+	struct err e = { 0 };
+	struct place place;
+
+	place_find(app, req, &place);
+	if (place.origin != NULL &&
+	    sso_leave(app->sso, &who->sign_in,
+		mem_printf(req->ctx, "%s" SIGNED_OUT, place.origin),
+		page_deadline(req), req->ctx, &location, &e) != 0)
+		log_event(LOG_WARN, "sso_not_left", "error", e.text, NULL);
+	return location;
+}
+
+void
+page_lead(struct app *app, struct http_req *req, struct http_resp *resp,
+    const char *location, const char *heading, const char *words)
+{
+	http_set(resp, "Cache-Control", "no-store");
+	page_send(app, req, resp, 200, "go",
+	    json_pack("{s:s, s:s, s:s, s:s}", "location", location, "refresh",
+		mem_printf(req->ctx, "0; url=%s", location), "heading", heading,
+		"words", words),
+	    NULL);
+}
