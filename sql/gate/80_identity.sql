@@ -20,16 +20,18 @@ GRANT EXECUTE ON FUNCTION gate.person_by_email(text) TO sb_admin;
 
 -- The person of an access token of version ${p_version}, in ${p_account} or
 -- (null) in none.  No row: the token is no longer good.  role is null for
--- whoever is no member, permissions but for a role of the account's own; slot and epoch are those of the account, or the
+-- whoever is no member, permissions but for a role of the account's own; second_factor: of
+-- which roles the account wants one (control.accounts); slot and epoch are those of the account, or the
 -- platform's.
 DROP FUNCTION IF EXISTS gate.person(uuid, bigint, uuid);
 CREATE OR REPLACE FUNCTION gate.person(p_user uuid, p_version bigint, p_account uuid)
 RETURNS TABLE (id uuid, is_platform_admin boolean, role text, account_slot integer,
-	config_epoch bigint, permissions text)
+	config_epoch bigint, permissions text, second_factor text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT u.id, u.is_platform_admin, m.role, coalesce(a.slot, 0),
-		coalesce(a.config_epoch, p.config_epoch), array_to_string(r.permissions, ' ')
+		coalesce(a.config_epoch, p.config_epoch), array_to_string(r.permissions, ' '),
+		array_to_string(a.second_factor_roles, ' ')
 	FROM users u CROSS JOIN platform p
 	LEFT JOIN accounts a ON a.id = p_account
 	LEFT JOIN memberships m ON m.account_id = a.id AND m.user_id = u.id
@@ -110,12 +112,48 @@ REVOKE ALL ON FUNCTION gate.sign_in_begin(uuid, uuid, bigint, bytea, text, text,
 GRANT EXECUTE ON FUNCTION gate.sign_in_begin(uuid, uuid, bigint, bytea, text, text, bigint)
 	TO sb_admin;
 
+-- A second factor was shown at this sign-in.
+CREATE OR REPLACE FUNCTION gate.sign_in_proven(p_user uuid, p_id uuid)
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+DECLARE
+	n bigint;
+BEGIN
+	UPDATE sign_ins SET second_factor = true
+	WHERE user_id = p_user AND id = p_id AND ended_at IS NULL;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END $$;
+REVOKE ALL ON FUNCTION gate.sign_in_proven(uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.sign_in_proven(uuid, uuid) TO sb_admin;
+
+-- The person has no second factor any more: no sign-in of hers has shown one,
+-- and no access token says so.
+CREATE OR REPLACE FUNCTION gate.sign_in_unproven(p_user uuid)
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+DECLARE
+	n bigint;
+BEGIN
+	UPDATE sign_ins SET second_factor = false WHERE user_id = p_user AND second_factor;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	IF n > 0 THEN
+		UPDATE users SET token_version = token_version + 1 WHERE id = p_user;
+	END IF;
+	RETURN n;
+END $$;
+REVOKE ALL ON FUNCTION gate.sign_in_unproven(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.sign_in_unproven(uuid) TO sb_admin;
+
 -- A refresh token for the next one (RFC 9700 section 4.14.2).  No row: it is
 -- not good.  reused: it had been used before, and now its sign-in has ended,
 -- with all access tokens of the person.
+DROP FUNCTION IF EXISTS gate.sign_in_refresh(bytea, bytea, bigint);
 CREATE OR REPLACE FUNCTION gate.sign_in_refresh(p_hash bytea, p_next bytea, p_seconds bigint)
 RETURNS TABLE (user_id uuid, slot integer, token_version bigint, sign_in_id uuid,
-	reused boolean)
+	reused boolean, second_factor boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 #variable_conflict use_column
@@ -135,7 +173,7 @@ BEGIN
 		WHERE id = s.id;
 		UPDATE users SET token_version = token_version + 1 WHERE id = s.user_id
 		RETURNING * INTO u;
-		RETURN QUERY SELECT u.id, u.slot, u.token_version, s.id, true;
+		RETURN QUERY SELECT u.id, u.slot, u.token_version, s.id, true, false;
 		RETURN;
 	END IF;
 	SELECT * INTO u FROM users WHERE id = s.user_id AND is_active;
@@ -146,7 +184,7 @@ BEGIN
 	INSERT INTO refresh_tokens (token_hash, sign_in_id) VALUES (p_next, s.id);
 	UPDATE sign_ins SET last_used_at = now(),
 		expires_at = now() + make_interval(secs => p_seconds) WHERE id = s.id;
-	RETURN QUERY SELECT u.id, u.slot, u.token_version, s.id, false;
+	RETURN QUERY SELECT u.id, u.slot, u.token_version, s.id, false, s.second_factor;
 END $$;
 REVOKE ALL ON FUNCTION gate.sign_in_refresh(bytea, bytea, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.sign_in_refresh(bytea, bytea, bigint) TO sb_admin;

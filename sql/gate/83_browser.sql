@@ -22,7 +22,8 @@ GRANT EXECUTE ON FUNCTION gate.person_now(uuid) TO sb_admin;
 -- tokens of the person.
 CREATE OR REPLACE FUNCTION gate.browser_renew(p_hash bytea, p_version bigint, p_next bytea,
 	p_next_version bigint, p_seconds bigint, p_grace integer)
-RETURNS TABLE (user_id uuid, slot integer, token_version bigint, sign_in_id uuid, state text)
+RETURNS TABLE (user_id uuid, slot integer, token_version bigint, sign_in_id uuid, state text,
+	second_factor boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 #variable_conflict use_column
@@ -43,7 +44,7 @@ BEGIN
 		WHERE id = s.id;
 		UPDATE users SET token_version = token_version + 1 WHERE id = s.user_id
 		RETURNING * INTO u;
-		RETURN QUERY SELECT u.id, u.slot, u.token_version, s.id, 'reused';
+		RETURN QUERY SELECT u.id, u.slot, u.token_version, s.id, 'reused', false;
 		RETURN;
 	END IF;
 	SELECT * INTO u FROM users WHERE id = s.user_id AND is_active;
@@ -64,7 +65,7 @@ BEGIN
 			expires_at = now() + make_interval(secs => p_seconds) WHERE id = s.id;
 		what := 'next';
 	END IF;
-	RETURN QUERY SELECT u.id, u.slot, u.token_version, s.id, what;
+	RETURN QUERY SELECT u.id, u.slot, u.token_version, s.id, what, s.second_factor;
 END $$;
 REVOKE ALL ON FUNCTION gate.browser_renew(bytea, bigint, bytea, bigint, bigint, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.browser_renew(bytea, bigint, bytea, bigint, bigint, integer) TO sb_admin;

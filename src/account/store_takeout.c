@@ -28,7 +28,8 @@ const struct takeout_table takeout_tables[] = {
 	    { "takeout_accounts",
 		"SELECT x.id, row_to_json(x)::text FROM (SELECT t.id, t.slug, "
 		"t.name, t.tier, t.is_active, t.max_agents, "
-		"t.requests_per_hour, t.ends_at, t.created_at, t.updated_at "
+		"t.requests_per_hour, t.ends_at, t.second_factor_roles, "
+		"t.created_at, t.updated_at "
 		"FROM accounts t WHERE t.id = $1::uuid AND t.id > $2::uuid "
 		"LIMIT $3::integer) x" } },
 	BY_ID("memberships", "user_id",

@@ -103,17 +103,16 @@ set_session(struct app *app, const struct http_req *req, struct http_resp *resp,
 
 int
 browser_begin(struct app *app, struct http_req *req, struct http_resp *resp,
-    const struct uuid *user, uint64_t version, struct err *e)
+    const struct token *who, struct err *e)
 {
 	struct uuid sign_in;
 
-	return browser_begin_as(app, req, resp, user, version, &sign_in, e);
+	return browser_begin_as(app, req, resp, who, &sign_in, e);
 }
 
 int
 browser_begin_as(struct app *app, struct http_req *req, struct http_resp *resp,
-    const struct uuid *user, uint64_t version, struct uuid *sign_in,
-    struct err *e)
+    const struct token *who, struct uuid *sign_in, struct err *e)
 {
 	char client[ADDRESS_CLIENT_TEXT];
 	const struct sign_in_from from = { req->client_address,
@@ -125,8 +124,8 @@ browser_begin_as(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (!place.cookies) /* before there is a sign-in that nobody holds */
 		return set_cookie(app, req, resp, NULL, "", 0, e);
 	address_client(req->client_address, client);
-	if (browser_new(app->db, user, version, &from, app->refresh_s,
-		deadline_of(req), &b, e) != 0)
+	if (browser_new(app->db, who, &from, app->refresh_s, deadline_of(req),
+		&b, e) != 0)
 		return -1;
 	*sign_in = b.token.sign_in;
 	return set_session(app, req, resp, &b, e);

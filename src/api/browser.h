@@ -21,19 +21,19 @@ struct http_resp;
 struct uuid;
 
 /*
- * Sign the browser in as ${user}, who has proven to be her, in whatever way
- * (password and second factor, or another's word for it), and give it a cookie:
- * a new one, whatever it had.  ${version}: of her tokens, when she proved it
- * (0: whatever it is now).  Writes the sign-in down.  0, or -1: ERR_UNKNOWN
- * (disabled meanwhile), ERR_DENIED (this address can keep no cookie: HTTPS is
- * needed, or it is none of public_urls), ERR_UNAVAILABLE.
+ * Sign the browser in as ${who->user}, who has proven to be her, in whatever
+ * way (password and second factor, or another's word for it), and give it a
+ * cookie: a new one, whatever it had.  ${who->version}: of her tokens, when she
+ * proved it (0: whatever it is now); ${who->factor}: by a second factor, too.
+ * Writes the sign-in down.  0, or -1: ERR_UNKNOWN (disabled meanwhile),
+ * ERR_DENIED (this address can keep no cookie: HTTPS is needed, or it is none
+ * of public_urls), ERR_UNAVAILABLE.
  */
 int browser_begin(struct app *, struct http_req *, struct http_resp *,
-    const struct uuid *user, uint64_t version, struct err *e);
+    const struct token *who, struct err *e);
 /* The same; *sign_in is what has begun. */
 int browser_begin_as(struct app *, struct http_req *, struct http_resp *,
-    const struct uuid *user, uint64_t version, struct uuid *sign_in,
-    struct err *e);
+    const struct token *who, struct uuid *sign_in, struct err *e);
 /*
  * Who the browser is signed in as: no query, as long as the cookie's token is
  * of these minutes and nothing about the person has changed.  *cookie: NULL, or

@@ -87,7 +87,7 @@ api_me_factor_confirm(struct app *app, struct http_req *req,
 	if (guard_person(who, &e) < 0 ||
 	    json_body(app, req, "second_factor_code", &body, &errors, &e) < 0)
 		goto refuse;
-	if (factor_confirm(app->db, app->vault, &who->key->id,
+	if (factor_confirm(app->db, app->vault, &who->key->id, &who->sign_in,
 		json_body_text(body, "code"), &from, deadline_of(req), codes,
 		&e) < 0) {
 		if (e.code == ERR_INVALID)

@@ -77,6 +77,7 @@ find_browser(struct app *app, const struct http_req *req,
 		return -1;
 	out->browser = true;
 	out->sign_in = user->sign_in;
+	out->factor = user->factor;
 	if (route->faces != FACE_PAGE && !reads(route) &&
 	    browser_form_check_for(app, req, &user->sign_in,
 		http_header(req, "x-form-token"), e) != 0)
@@ -160,6 +161,7 @@ find_key(struct app *app, const struct http_req *req, const struct route *route,
 		if (token_check(app->tokens, token, out->deadline, user, e) < 0)
 			return -1;
 		out->sign_in = user->sign_in;
+		out->factor = user->factor;
 		return keys_find_user(
 		    app->keys, user, NULL, out->deadline, &out->key, e);
 	}
@@ -195,6 +197,19 @@ enter(struct app *app, const struct token *user, struct caller *out,
 	key_unref(out->key);
 	out->key = here;
 	return here->role == ROLE_NONE ? -1 : 0;
+}
+
+/* Of whom the account wants a second factor, she has shown one at the sign-in
+ * that her token is of: the token says so, whatever way it came by. */
+static int
+check_factor(const struct caller *c, const struct token *user, struct err *e)
+{
+	if (c->key->kind != KEY_USER || !c->key->wants_factor || user->factor)
+		return 0;
+	return err_set_kind(e, ERR_DENIED, "second-factor-required", 0,
+	    "the account wants a second factor of the role %s: set one up and "
+	    "sign in with it",
+	    c->key->role_name);
 }
 
 /* A suspended account is there for those alone who may end that. */
@@ -235,7 +250,8 @@ check(struct app *app, struct http_req *req, const struct route *route,
 
 	if (find_key(app, req, route, &user, out, e) < 0)
 		return -1;
-	if (slug && find_account(app, slug, &user, out, e) < 0)
+	if (slug && (find_account(app, slug, &user, out, e) < 0 ||
+			check_factor(out, &user, e) < 0))
 		return -1;
 	if (!perm_in(out->key->perms, route->perm))
 		return err_set(e, ERR_DENIED, "the role %s may not do this",

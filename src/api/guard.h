@@ -19,6 +19,7 @@ struct caller {
 	const struct account *account; /* of the path's {slug}; else NULL */
 	const char *origin;            /* allowed Origin, or NULL */
 	struct uuid sign_in;           /* of a KEY_USER's token */
+	bool factor;                   /* and that shows a second factor */
 	bool browser;                  /* known by a browser's cookie */
 	const char *cookie; /* what that is to become, or NULL; the request's */
 	/* For guard_still(): what for, and until when it was all right. */

@@ -85,7 +85,7 @@ person_now(struct db_pool *db, int64_t deadline, const void *ctx,
 }
 
 int
-browser_new(struct db_pool *db, const struct uuid *user, uint64_t version,
+browser_new(struct db_pool *db, const struct token *who,
     const struct sign_in_from *from, int64_t refresh_s, int64_t deadline,
     struct browser *out, struct err *e)
 {
@@ -93,9 +93,9 @@ browser_new(struct db_pool *db, const struct uuid *user, uint64_t version,
 	void *ctx = mem_root("browser");
 	int rc;
 
-	out->token = (struct token){ .user = *user };
+	out->token = (struct token){ .user = who->user, .factor = who->factor };
 	rc = person_now(db, deadline, ctx, &out->token, e);
-	if (rc == 0 && version != 0 && version != out->token.version)
+	if (rc == 0 && who->version != 0 && who->version != out->token.version)
 		rc = refuse(e);
 	if (rc == 0) {
 		secret_make(out->token.version, out->secret, hash);
@@ -120,6 +120,7 @@ read_row(const struct db_result *r, struct browser *out, bool *replaced,
 		return refuse(e);
 	t->slot = (uint32_t)db_int(r, 0, 1);
 	t->version = (uint64_t)db_int(r, 0, 2);
+	t->factor = db_bool(r, 0, 5);
 	state = db_text(r, 0, 4);
 	*replaced = strcmp(state, "next") == 0;
 	out->late = strcmp(state, "late") == 0;

@@ -32,11 +32,11 @@ struct browser {
 };
 
 /*
- * Begin a sign-in of ${user}, who has proven to be her.  ${version}: of her
- * tokens, when she did (0: whatever it is now).  ERR_UNKNOWN: disabled, or not
- * of that version any more.
+ * Begin a sign-in of ${who->user}, who has proven to be her.  ${who->version}:
+ * of her tokens, when she did (0: whatever it is now); ${who->factor}: by a
+ * second factor, too.  ERR_UNKNOWN: disabled, or not of that version any more.
  */
-int browser_new(struct db_pool *, const struct uuid *user, uint64_t version,
+int browser_new(struct db_pool *, const struct token *who,
     const struct sign_in_from *, int64_t refresh_s, int64_t deadline,
     struct browser *out, struct err *e);
 /*

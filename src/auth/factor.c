@@ -145,13 +145,14 @@ record(const void *ctx, const struct audit_entry *who, const char *action,
 /* The step is used, the factor counts, its recovery codes are there: or
  * nothing of it. */
 static int
-confirm(struct db_pool *db, const struct uuid *user, uint64_t step,
-    const struct audit_entry *who, int64_t deadline, const void *ctx,
-    char recovery[RECOVERY_CODES][RECOVERY_TEXT], struct err *e)
+confirm(struct db_pool *db, const struct uuid *user, const struct uuid *sign_in,
+    uint64_t step, const struct audit_entry *who, int64_t deadline,
+    const void *ctx, char recovery[RECOVERY_CODES][RECOVERY_TEXT],
+    struct err *e)
 {
 	unsigned char hash[RECOVERY_CODES][RECOVERY_HASH];
-	struct db_call calls[RECOVERY_CODES + 3];
-	char id[UUID_TEXT], step_text[24];
+	struct db_call calls[RECOVERY_CODES + 4];
+	char id[UUID_TEXT], sid[UUID_TEXT], step_text[24];
 	int n = 0;
 
 	id_format(user, id);
@@ -171,14 +172,19 @@ confirm(struct db_pool *db, const struct uuid *user, uint64_t step,
 			.binary = 1U << 1 };
 		calls[n++].plen[1] = RECOVERY_HASH;
 	}
+	id_format(sign_in, sid);
+	calls[n++] = (struct db_call){ .stmt = &auth_store_sign_in_proven,
+		.param = { id, sid },
+		.nparams = 2 };
 	record(ctx, who, "user.second_factor", id, &calls[n++]);
 	return db_run(db, DB_WRITE, NULL, calls, n, deadline, ctx, e);
 }
 
 int
 factor_confirm(struct db_pool *db, struct vault *v, const struct uuid *user,
-    const char *code, const struct audit_entry *who, int64_t deadline,
-    char recovery[RECOVERY_CODES][RECOVERY_TEXT], struct err *e)
+    const struct uuid *sign_in, const char *code, const struct audit_entry *who,
+    int64_t deadline, char recovery[RECOVERY_CODES][RECOVERY_TEXT],
+    struct err *e)
 {
 	void *ctx = mem_root("factor");
 	char id[UUID_TEXT];
@@ -196,7 +202,8 @@ factor_confirm(struct db_pool *db, struct vault *v, const struct uuid *user,
 	if (rc == 0 && !good)
 		rc = err_set(e, ERR_INVALID, "is not the code of this moment");
 	if (rc == 0)
-		rc = confirm(db, user, step, who, deadline, ctx, recovery, e);
+		rc = confirm(
+		    db, user, sign_in, step, who, deadline, ctx, recovery, e);
 	mem_free(ctx);
 	return rc;
 }
@@ -206,11 +213,14 @@ factor_end(struct db_pool *db, const struct uuid *user,
     const struct audit_entry *who, int64_t deadline, struct err *e)
 {
 	char id[UUID_TEXT];
-	struct db_call calls[3] = {
+	struct db_call calls[4] = {
 		{ .stmt = &auth_store_recovery_clear,
 		    .param = { id },
 		    .nparams = 1 },
 		{ .stmt = &auth_store_factor_end,
+		    .param = { id },
+		    .nparams = 1 },
+		{ .stmt = &auth_store_sign_in_unproven,
 		    .param = { id },
 		    .nparams = 1 },
 	};
@@ -218,8 +228,8 @@ factor_end(struct db_pool *db, const struct uuid *user,
 	int rc;
 
 	id_format(user, id);
-	record(ctx, who, "user.second_factor_end", id, &calls[2]);
-	rc = db_run(db, DB_WRITE, NULL, calls, 3, deadline, ctx, e);
+	record(ctx, who, "user.second_factor_end", id, &calls[3]);
+	rc = db_run(db, DB_WRITE, NULL, calls, 4, deadline, ctx, e);
 	mem_free(ctx);
 	return rc;
 }

@@ -29,12 +29,15 @@ int factor_begin(struct db_pool *, struct vault *, const struct uuid *user,
     const char *label, int64_t deadline, const void *ctx,
     struct factor_new *out, struct err *e);
 /* The app has shown ${code}: from now on signing in needs one.  Fills in
- * ${recovery}, to be shown once.  ERR_INVALID: the code is wrong;
- * ERR_NOT_FOUND: nothing was begun. */
+ * ${recovery}, to be shown once.  ${sign_in}, which it came with, counts as
+ * one with a second factor from its next access token on.  ERR_INVALID: the
+ * code is wrong; ERR_NOT_FOUND: nothing was begun. */
 int factor_confirm(struct db_pool *, struct vault *, const struct uuid *user,
-    const char *code, const struct audit_entry *who, int64_t deadline,
-    char recovery[RECOVERY_CODES][RECOVERY_TEXT], struct err *e);
-/* Signing in needs one no longer.  The caller has checked who it is. */
+    const struct uuid *sign_in, const char *code, const struct audit_entry *who,
+    int64_t deadline, char recovery[RECOVERY_CODES][RECOVERY_TEXT],
+    struct err *e);
+/* Signing in needs one no longer, and no sign-in has shown one.  The caller has
+ * checked who it is. */
 int factor_end(struct db_pool *, const struct uuid *user,
     const struct audit_entry *who, int64_t deadline, struct err *e);
 

@@ -132,6 +132,27 @@ read_secrets(struct counted *c, const char *json)
 	mem_free(list);
 }
 
+/* Does the account want a second factor of this person?  ${roles} has names of
+ * roles, or * for everybody, or + for whoever manages the account. */
+static bool
+wants_factor(const struct key *k, const char *roles)
+{
+	const perm_set managing =
+	    perm_bit(PERM_ACCOUNT_WRITE) | perm_bit(PERM_USER_WRITE) |
+	    perm_bit(PERM_KEY_WRITE) | perm_bit(PERM_ROLE_WRITE);
+	size_t n;
+
+	for (; *roles != '\0'; roles += n + strspn(roles + n, " ")) {
+		n = strcspn(roles, " ");
+		if ((n == 1 && *roles == '*') ||
+		    (n == 1 && *roles == '+' && (k->perms & managing) != 0) ||
+		    (n == strlen(k->role_name) &&
+			memcmp(roles, k->role_name, n) == 0))
+			return true;
+	}
+	return false;
+}
+
 /* The columns of the statements of auth/store.c.  A row that no key may be
  * made of is no key. */
 static int
@@ -153,6 +174,7 @@ value_make(void *arg, const struct row *r, void **ret, struct err *e)
 	if (w->kind == KEY_USER) {
 		k->user_slot = w->token->slot;
 		k->version = w->token->version;
+		k->wants_factor = r->n > 9 && wants_factor(k, row_text(r, 9));
 	}
 	k->account_slot = (uint32_t)row_int(r, 2);
 	k->expires_us = row_int(r, 4);

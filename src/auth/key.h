@@ -33,6 +33,7 @@ struct key {
 	enum role role;
 	perm_set perms;       /* what it may */
 	char role_name[64];   /* to be shown */
+	bool wants_factor;    /* KEY_USER: the account does, of her role */
 	uint32_t user_slot;   /* KEY_USER */
 	uint64_t version;     /* KEY_USER: of her tokens */
 	int64_t expires_us;   /* 0 never */

@@ -73,7 +73,8 @@ sign_in_record(struct db_pool *db, struct token *t, const unsigned char *hash,
     const void *ctx, struct err *e)
 {
 	char id[UUID_TEXT], user[UUID_TEXT], version[24], seconds[24];
-	struct db_call calls[2] = { { .stmt = &auth_store_sign_in_begin,
+	int n = 1;
+	struct db_call calls[3] = { { .stmt = &auth_store_sign_in_begin,
 	    .param = { id, user, version, (const char *)hash, from->address,
 		agent_text(ctx, from->user_agent), seconds },
 	    .nparams = 7,
@@ -86,8 +87,13 @@ sign_in_record(struct db_pool *db, struct token *t, const unsigned char *hash,
 	snprintf(
 	    version, sizeof(version), "%llu", (unsigned long long)t->version);
 	snprintf(seconds, sizeof(seconds), "%lld", (long long)refresh_s);
-	record(ctx, "user.sign_in", user, from, &calls[1]);
-	if (db_run(db, DB_WRITE, NULL, calls, 2, deadline, ctx, e) == 0)
+	if (t->factor)
+		calls[n++] =
+		    (struct db_call){ .stmt = &auth_store_sign_in_proven,
+			    .param = { user, id },
+			    .nparams = 2 };
+	record(ctx, "user.sign_in", user, from, &calls[n++]);
+	if (db_run(db, DB_WRITE, NULL, calls, n, deadline, ctx, e) == 0)
 		return 0;
 	/* Disabled, or with a new password, since a moment ago. */
 	return e->code == ERR_NOT_FOUND ? refuse(e) : -1;
@@ -134,8 +140,8 @@ look_up(struct db_pool *db, const char *email, const char *password,
 
 /* Asks for the second factor of whoever has one: 0, with *good, or -1. */
 static int
-second(struct db_pool *db, struct vault *v, const struct token *t,
-    const char *code, int64_t deadline, bool *good, struct err *e)
+second(struct db_pool *db, struct vault *v, struct token *t, const char *code,
+    int64_t deadline, bool *good, struct err *e)
 {
 	enum factor_answer answer;
 
@@ -145,6 +151,7 @@ second(struct db_pool *db, struct vault *v, const struct token *t,
 		return err_set_kind(e, ERR_UNKNOWN, SECOND, 0,
 		    "show the code of the second factor, too");
 	*good = answer != FACTOR_WRONG;
+	t->factor = answer == FACTOR_RIGHT;
 	return 0;
 }
 
@@ -158,6 +165,8 @@ prove(struct db_pool *db, struct vault *v, const char *email,
 	bool good = false;
 	char *prepared;
 	int wait, rc;
+
+	t->factor = false;
 
 	/* What is throttled or can be nobody's password looks like a wrong
 	 * one. */
@@ -215,7 +224,7 @@ refuse_code(struct err *e)
 }
 
 int
-sign_in_second(struct db_pool *db, struct vault *v, const struct challenge *c,
+sign_in_second(struct db_pool *db, struct vault *v, struct challenge *c,
     const char *code, const struct sign_in_from *from, int64_t deadline,
     struct err *e)
 {
@@ -231,6 +240,7 @@ sign_in_second(struct db_pool *db, struct vault *v, const struct challenge *c,
 	if (factor_check(db, v, &c->token.user, code, deadline, &answer, e) !=
 	    0)
 		return -1;
+	c->token.factor = answer == FACTOR_RIGHT;
 	if (answer != FACTOR_RIGHT && answer != FACTOR_NONE) {
 		throttle_failed(c->email, from->client, now);
 		return refuse_code(e);
@@ -251,6 +261,7 @@ read_refreshed(const struct db_result *r, struct token *t, struct err *e)
 		return refuse_refresh(e);
 	t->slot = (uint32_t)db_int(r, 0, 1);
 	t->version = (uint64_t)db_int(r, 0, 2);
+	t->factor = db_bool(r, 0, 5);
 	if (!db_bool(r, 0, 4))
 		return 0;
 	id_format(&t->user, user);

@@ -56,9 +56,10 @@ int sign_in_refresh(struct db_pool *, const char *text, int64_t refresh_s,
 int sign_in_first(struct db_pool *, struct vault *, const char *email,
     const char *password, const struct sign_in_from *, int64_t deadline,
     struct token *t, bool *factor, struct err *e);
-/* 0: it was the code.  ERR_UNKNOWN: it was not; ${e}'s kind "second-factor"
- * while another may be tried.  A challenge takes CHALLENGE_TRIES. */
-int sign_in_second(struct db_pool *, struct vault *, const struct challenge *,
+/* 0: it was the code, and the challenge's token says so.  ERR_UNKNOWN: it was
+ * not; ${e}'s kind "second-factor" while another may be tried.  A challenge
+ * takes CHALLENGE_TRIES. */
+int sign_in_second(struct db_pool *, struct vault *, struct challenge *,
     const char *code, const struct sign_in_from *, int64_t deadline,
     struct err *e);
 /*

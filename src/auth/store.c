@@ -18,8 +18,8 @@ const struct db_stmt auth_store_widget_key = { "auth_widget_key",
 const struct db_stmt auth_store_person = { "auth_person",
 	"SELECT id, $3::uuid, account_slot, CASE WHEN is_platform_admin THEN"
 	" 'platform_admin' WHEN $3 IS NULL THEN 'viewer' ELSE role END, 0,"
-	" NULL, NULL, config_epoch, permissions"
-	" FROM gate.person($1::uuid, $2::bigint, $3::uuid)" };
+	" NULL, NULL, config_epoch, permissions,"
+	" second_factor FROM gate.person($1::uuid, $2::bigint, $3::uuid)" };
 
 const struct db_stmt auth_store_signing_keys = { "auth_signing_keys",
 	"SELECT k.kid, coalesce((extract(epoch FROM k.retired_at) * 1000000)"
@@ -64,8 +64,15 @@ const struct db_stmt auth_store_sign_in_begin = { "auth_sign_in_begin",
 	" $7)::int, 'person')" };
 
 const struct db_stmt auth_store_sign_in_refresh = { "auth_sign_in_refresh",
-	"SELECT user_id, slot, token_version, sign_in_id, reused"
+	"SELECT user_id, slot, token_version, sign_in_id, reused,"
+	" second_factor"
 	" FROM gate.sign_in_refresh($1::bytea, $2::bytea, $3)" };
+
+const struct db_stmt auth_store_sign_in_proven = { "auth_sign_in_proven",
+	"SELECT gate.found(gate.sign_in_proven($1, $2), 'sign-in')" };
+
+const struct db_stmt auth_store_sign_in_unproven = { "auth_sign_in_unproven",
+	"SELECT gate.sign_in_unproven($1)" };
 
 const struct db_stmt auth_store_sign_in_end = { "auth_sign_in_end",
 	"SELECT gate.sign_in_end($1, $2, $3::bytea, $4)" };
@@ -74,8 +81,9 @@ const struct db_stmt auth_store_person_now = { "auth_person_now",
 	"SELECT slot, token_version FROM gate.person_now($1)" };
 
 const struct db_stmt auth_store_browser_renew = { "auth_browser_renew",
-	"SELECT user_id, slot, token_version, sign_in_id, state"
-	" FROM gate.browser_renew($1::bytea, $2, $3::bytea, $4, $5, $6)" };
+	"SELECT user_id, slot, token_version, sign_in_id, state,"
+	" second_factor FROM gate.browser_renew($1::bytea, $2, $3::bytea, $4, "
+	"$5, $6)" };
 
 const struct db_stmt auth_store_sign_ins = { "auth_sign_ins",
 	"SELECT id, address, user_agent, " ROWS_UTC("created_at") ", " ROWS_UTC(

@@ -169,9 +169,9 @@ make(struct tokens *ts, const char *typ, const struct token *t, int64_t seconds,
 
 	id_format(&t->user, user);
 	id_format(&t->sign_in, sign_in);
-	claims = json_pack("{s:s, s:s, s:s, s:I, s:I}", "aud", AUDIENCE, "sub",
-	    user, "sid", sign_in, "slot", (json_int_t)t->slot, "ver",
-	    (json_int_t)t->version);
+	claims = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I}", "aud", AUDIENCE,
+	    "sub", user, "sid", sign_in, "mfa", (int)t->factor, "slot",
+	    (json_int_t)t->slot, "ver", (json_int_t)t->version);
 	return tokens_sign(ts, typ, seconds, claims, ctx, ret, e);
 }
 
@@ -308,6 +308,7 @@ check(struct tokens *ts, const char *typ, const char *text, int64_t deadline,
 		return err_set(e, ERR_UNKNOWN, "The token is not valid.");
 	out->slot = (uint32_t)slot;
 	out->version = (uint64_t)version;
+	out->factor = json_is_true(json_object_get(claims, "mfa"));
 	return 0;
 }
 

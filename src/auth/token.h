@@ -19,6 +19,7 @@ struct token {
 	struct uuid user, sign_in;
 	uint32_t slot;    /* the person's, in shm/person.h */
 	uint64_t version; /* her token_version when it was made */
+	bool factor;      /* a second factor was shown at the sign-in */
 };
 
 /* Derives the root of the signing keys from the master key file; the pool must

@@ -24,7 +24,7 @@
 
 #include "util/banned.h"
 
-#define ARENAS 4
+#define ARENAS 2
 #define FULL_LONG (20 * CLOCK_MS)
 /* The kernel sends it when the master dies. */
 #define SIG_ORPHAN SIGQUIT

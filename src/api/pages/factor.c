@@ -118,7 +118,7 @@ page_factor_confirm(struct app *app, struct http_req *req,
 	json_t *list;
 
 	if (guard_person(who, &e) != 0 ||
-	    factor_confirm(app->db, app->vault, &who->key->id,
+	    factor_confirm(app->db, app->vault, &who->key->id, &who->sign_in,
 		page_field(app, req, "code"), &from, page_deadline(req), codes,
 		&e) != 0) {
 		if (e.code == ERR_INVALID)

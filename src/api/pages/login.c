@@ -138,7 +138,7 @@ try_login(struct app *app, struct http_req *req, struct http_resp *resp,
 		return -1;
 	if (factor)
 		return go_on(app, req, resp, &t, email, e);
-	if (browser_begin(app, req, resp, &t.user, t.version, e) != 0)
+	if (browser_begin(app, req, resp, &t, e) != 0)
 		return -1;
 	page_go(resp, page_return_to(app, req, PAGE_HOME));
 	return 0;
@@ -215,8 +215,7 @@ page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
 		code = "";
 	if (sign_in_second(app->db, app->vault, &c, code, &from,
 		page_deadline(req), &e) == 0 &&
-	    browser_begin(app, req, resp, &c.token.user, c.token.version, &e) ==
-		0) {
+	    browser_begin(app, req, resp, &c.token, &e) == 0) {
 		forget_step(app, req, resp);
 		page_go(resp, page_return_to(app, req, PAGE_HOME));
 		return;

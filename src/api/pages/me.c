@@ -189,7 +189,8 @@ change_password(struct app *app, struct http_req *req, struct http_resp *resp,
 		page_deadline(req), e) != 0)
 		return -1;
 	person_raise(who->key->user_slot, who->key->version + 1);
-	return browser_begin(app, req, resp, &who->key->id, 0, e);
+	return browser_begin(app, req, resp,
+	    &(struct token){ .user = who->key->id, .factor = who->factor }, e);
 }
 
 void

@@ -167,8 +167,10 @@ finish(struct app *app, struct http_req *req, struct http_resp *resp,
 		0)
 		return -1;
 	(void)browser_aside(app, req, resp, COOKIE, "", -1, NULL);
-	if (browser_begin_as(app, req, resp, &a.user, a.version, &sign_in, e) !=
-		0 ||
+	if (browser_begin_as(app, req, resp,
+		&(struct token){
+		    .user = a.user, .version = a.version, .factor = a.factor },
+		&sign_in, e) != 0 ||
 	    sso_keep(app->sso, &a, &sign_in, sso_deadline(req), e) != 0)
 		return -1;
 	lead(resp, a.then);

@@ -24,6 +24,7 @@ static struct key owner, viewer, widget, person;
 static int key_refs, account_refs;
 static bool database_away;
 static enum role person_role;
+static bool factor_wanted, factor_shown;
 
 int
 keys_find(struct keys *k, enum key_kind kind, const char *secret,
@@ -95,7 +96,8 @@ token_check(struct tokens *ts, const char *text, int64_t deadline,
 	(void)ts, (void)deadline;
 	if (strcmp(text, "a.good.token") != 0)
 		return err_set(e, ERR_UNKNOWN, "not known");
-	*out = (struct token){ .slot = 7, .version = 1 };
+	*out =
+	    (struct token){ .slot = 7, .version = 1, .factor = factor_shown };
 	out->sign_in.b[0] = 9;
 	return 0;
 }
@@ -146,6 +148,7 @@ keys_find_user(struct keys *k, const struct token *t,
 			person.role = ROLE_NONE;
 	}
 	person.perms = perm_of_role(person.role);
+	person.wants_factor = account != NULL && factor_wanted;
 	*ret = &person;
 	key_refs++;
 	return 0;
@@ -217,6 +220,7 @@ begin(void **state)
 	key_refs = account_refs = 0;
 	database_away = false;
 	person_role = ROLE_VIEWER;
+	factor_wanted = factor_shown = false;
 	memset(&req, 0, sizeof(req));
 	req.method = "POST";
 	var.value = "acme";
@@ -491,6 +495,33 @@ a_suspended_account_is_the_platform_s(void **state)
 	assert_int_equal(key_refs + account_refs, 0);
 }
 
+/* Whom the account asks for a second factor is told so, but only where she is a
+ * member. */
+static void
+a_second_factor_may_be_wanted(void **state)
+{
+	static const struct route read = { .perm = PERM_TURN_READ };
+	static const struct route self = { .perm = PERM_SELF };
+
+	(void)state;
+	factor_wanted = true;
+	header("authorization", "Bearer a.good.token");
+	assert_int_equal(check(&read), ERR_DENIED);
+	assert_string_equal(e.kind, "second-factor-required");
+	assert_int_equal(key_refs + account_refs, 0);
+	var.value = "globex";
+	assert_int_equal(check(&read), ERR_NOT_FOUND);
+	var.name = "id"; /* what is one's own */
+	assert_int_equal(check(&self), ERR_NONE);
+	guard_done(&who);
+	var.name = "slug";
+	var.value = "acme";
+	factor_shown = true;
+	assert_int_equal(check(&read), ERR_NONE);
+	guard_done(&who);
+	assert_int_equal(key_refs + account_refs, 0);
+}
+
 static void
 a_cookie_reads_and_with_a_token_writes(void **state)
 {
@@ -573,6 +604,7 @@ main(void)
 		    a_cookie_reads_and_with_a_token_writes, begin),
 		cmocka_unit_test_setup(
 		    a_suspended_account_is_the_platform_s, begin),
+		cmocka_unit_test_setup(a_second_factor_may_be_wanted, begin),
 		cmocka_unit_test_setup(a_public_route_asks_nobody, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,8 @@ fresh(void)
 	struct err e = { 0 };
 	struct browser b;
 
-	if (browser_new(pool, &ann, 0, &from, LIFE, soon(), &b, &e) != 0)
+	if (browser_new(pool, &(struct token){ .user = ann }, &from, LIFE,
+		soon(), &b, &e) != 0)
 		fail_msg("%s", e.text);
 	return b;
 }
@@ -160,8 +161,9 @@ test_ended(void **state)
 	dbfix_sql(
 	    "UPDATE control.users SET is_active = false WHERE id = '" ANN "'");
 	refused(a.secret);
-	assert_int_equal(
-	    browser_new(pool, &ann, 0, &from, LIFE, soon(), &b, &e), -1);
+	assert_int_equal(browser_new(pool, &(struct token){ .user = ann },
+			     &from, LIFE, soon(), &b, &e),
+	    -1);
 	assert_int_equal(e.code, ERR_UNKNOWN);
 	dbfix_sql(
 	    "UPDATE control.users SET is_active = true WHERE id = '" ANN "'");
@@ -172,9 +174,8 @@ test_ended(void **state)
 		  "id = '" ANN "'");
 	refused(a.secret);
 	/* proven before that: not any more */
-	assert_int_equal(browser_new(pool, &ann, a.token.version, &from, LIFE,
-			     soon(), &b, &e),
-	    -1);
+	assert_int_equal(
+	    browser_new(pool, &a.token, &from, LIFE, soon(), &b, &e), -1);
 	assert_int_equal(e.code, ERR_UNKNOWN);
 }
 

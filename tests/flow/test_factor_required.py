@@ -1,0 +1,164 @@
+"""A second factor that an account wants (ROBUSTNESS C13: no way round it)."""
+import unittest
+
+from manage import Caller, caller, pointers
+from rig import Rig, wait_until
+from test_identity import LOGIN, PASSWORD, REFRESH
+from test_second_factor import FACTOR, code, now
+
+KIND = "/problems/second-factor-required"
+
+
+class FactorRequiredTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.rig = Rig("wanted", params={"chat_workers": 2,
+                                        "admin_workers": 2})
+        cls.made = 0
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.rig.close()
+
+    def account(self, slug):
+        self.rig.run("account", "create", slug)
+        return caller(self.rig, "account_owner", slug)
+
+    def person(self, slug, role):
+        FactorRequiredTest.made += 1
+        address = f"w{self.made}@example.com"
+        self.rig.run("user", "create", address, "--account", slug, "--role",
+                     role, "--password-stdin", stdin=PASSWORD)
+        return address
+
+    def login(self, address, slug, totp=None, password=PASSWORD):
+        body = {"email": address, "password": password}
+        if totp is not None:
+            body["totp"] = totp
+        reply = self.rig.request("POST", LOGIN, body)
+        self.assertEqual(reply.status, 200, reply)
+        who = Caller(self.rig, reply.json["access_token"], slug)
+        who.refresh_token = reply.json["refresh_token"]
+        return who
+
+    def refresh(self, who):
+        reply = self.rig.request("POST", REFRESH, {
+            "refresh_token": who.refresh_token})
+        self.assertEqual(reply.status, 200, reply)
+        again = Caller(self.rig, reply.json["access_token"], who.account)
+        again.refresh_token = reply.json["refresh_token"]
+        return again
+
+    def set_up(self, who):
+        """(secret, recovery codes)"""
+        made = who.post(FACTOR, {"password": PASSWORD})
+        self.assertEqual(made.status, 201, made)
+        done = who.post(FACTOR + "/confirm", {
+            "code": code(made.json["secret"], now())})
+        self.assertEqual(done.status, 200, done)
+        return made.json["secret"], done.json["recovery_codes"]
+
+    def refused(self, who):
+        """Everything of the account; by all ways that lead there."""
+        for reply in (who.get(""), who.get("agents"), who.get("users"),
+                      who.get("export"), who.post("restore"),
+                      who.patch("", {"require_second_factor": "none"}),
+                      self.rig.chat("sales/shop", "hi", account=who.account,
+                                    key=who.key)):
+            self.assertEqual((reply.status, reply.json["type"]), (403, KIND),
+                             reply)
+        # What is her own she sees and changes.
+        self.assertEqual(who.get("/api/v1/me").status, 200)
+        self.assertEqual(who.get("/api/v1/me/sign-ins").status, 200)
+
+    def test_no_way_round(self):
+        key = self.account("strict")
+        address = self.person("strict", "account_owner")
+        early, other = (self.login(address, "strict") for _ in range(2))
+        self.assertEqual(early.get("agents").status, 200)
+        self.assertEqual(key.get("").json["require_second_factor"], "none")
+        reply = key.patch("", {"require_second_factor": "all"})
+        self.assertEqual((reply.status, reply.json["require_second_factor"]),
+                         (200, "all"), reply)
+        # At once, also for who was signed in; not for keys.
+        wait_until(lambda: early.get("agents").status == 403, 2, "wanted")
+        for who in (early, self.refresh(early), self.login(address,
+                                                           "strict")):
+            self.refused(who)
+        self.assertEqual(key.get("agents").status, 200)
+        early = self.login(address, "strict")
+        # An account that wants none does not ask.
+        self.rig.run("account", "create", "loose")
+        self.rig.run("user", "grant", address, "loose", "viewer")
+        early = self.login(address, "strict")
+        self.assertEqual(early.of("loose").get("").status, 200)
+        # Strangers still learn nothing.
+        self.assertEqual(self.login(self.person("loose", "viewer"),
+                                    "strict").get("").status, 404)
+        # Begun is not done.
+        begun = early.post(FACTOR, {"password": PASSWORD})
+        self.assertEqual(begun.status, 201, begun)
+        self.refused(early)
+        done = early.post(FACTOR + "/confirm", {
+            "code": code(begun.json["secret"], now())})
+        self.assertEqual(done.status, 200, done)
+        recovery = done.json["recovery_codes"]
+        # This sign-in has shown one, from its next token on; no other has.
+        self.refused(early)
+        early = self.refresh(early)
+        self.assertEqual(early.get("agents").status, 200)
+        self.refused(self.refresh(other))
+        self.assertEqual(self.refresh(early).get("agents").status, 200)
+        self.assertEqual(self.login(address, "strict", recovery[0]).get(
+            "agents").status, 200)
+        # Not by another password.
+        self.rig.run("user", "set-password", address, "--password-stdin",
+                     stdin=PASSWORD)
+        bare = self.rig.request("POST", LOGIN, {"email": address,
+                                                "password": PASSWORD})
+        self.assertEqual(bare.status, 401)
+        last = self.login(address, "strict", recovery[1])
+        self.assertEqual(last.get("agents").status, 200)
+        # Who takes it away is out again, with every sign-in.
+        second = self.login(address, "strict", recovery[2])
+        self.assertEqual(last.ask("DELETE", FACTOR, {
+            "password": PASSWORD}).status, 204)
+        for who in (last, second):
+            wait_until(lambda: who.get("agents").status == 401, 2, "ended")
+            self.refused(self.refresh(who))
+
+    def test_of_whom(self):
+        key = self.account("picky")
+        people = {role: self.person("picky", role) for role in (
+            "viewer", "agent_manager", "account_admin")}
+        key.post("roles", {"name": "inviter", "permissions": [
+            "user.write", "account.read"]})
+        people["inviter"] = self.person("picky", "inviter")
+        for wanted, whom in (("admins", {"account_admin", "inviter"}),
+                             (["viewer", "inviter"], {"viewer", "inviter"}),
+                             ([], set()), ("all", set(people)),
+                             ("none", set())):
+            reply = key.patch("", {"require_second_factor": wanted})
+            self.assertEqual(reply.status, 200, reply)
+            self.assertEqual(reply.json["require_second_factor"],
+                             wanted or "none")
+            for role, address in people.items():
+                who = self.login(address, "picky")
+                want = 403 if role in whom else 200
+                wait_until(lambda: who.get("").status == want, 2,
+                           f"{wanted}: {role}")
+        for bad, at in (("some", "/require_second_factor"),
+                        (["nobody"], "/require_second_factor/0"),
+                        (["viewer", "platform_admin"],
+                         "/require_second_factor/1"),
+                        ([5], "/require_second_factor/0"),
+                        (True, "/require_second_factor")):
+            reply = key.patch("", {"require_second_factor": bad})
+            self.assertEqual((reply.status, pointers(reply)), (422, [at]),
+                             reply)
+        self.assertEqual(caller(self.rig, "agent_manager", "picky").patch(
+            "", {"require_second_factor": "none"}).status, 403)
+
+
+if __name__ == "__main__":
+    unittest.main()
