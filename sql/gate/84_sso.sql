@@ -16,7 +16,8 @@
 CREATE OR REPLACE FUNCTION gate.sso_person(p_account uuid, p_issuer text, p_subject text,
 	p_email text)
 RETURNS TABLE (user_id uuid, linked boolean, is_active boolean, is_platform_admin boolean,
-	role text, has_factor boolean, own_domain boolean, other_subject boolean)
+	role text, has_factor boolean, own_domain boolean, other_subject boolean,
+	email text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 #variable_conflict use_column
@@ -36,7 +37,7 @@ BEGIN
 		EXISTS (SELECT FROM second_factors f WHERE f.user_id = u.id
 			AND f.confirmed_at IS NOT NULL), own,
 		NOT was_linked AND EXISTS (SELECT FROM sso_identities i WHERE i.account_id = p_account
-			AND i.issuer = p_issuer AND i.user_id = u.id)
+			AND i.issuer = p_issuer AND i.user_id = u.id), u.email
 	FROM (SELECT 1) one LEFT JOIN users u ON u.id = whose
 	LEFT JOIN memberships m ON m.user_id = u.id AND m.account_id = p_account;
 END $$;

@@ -30,7 +30,8 @@ struct known {
 	bool found, linked, active, platform, factor, own_domain;
 	bool other_subject;
 	char user[UUID_TEXT];
-	const char *role; /* NULL: no member */
+	const char *role;  /* NULL: no member */
+	const char *email; /* as it is stored; NULL: nobody */
 };
 
 const char *
@@ -127,6 +128,7 @@ look_up(struct sso *s, const struct sso_connection *c, const char *subject,
 	out->factor = db_bool(r, 0, 5);
 	out->own_domain = db_bool(r, 0, 6);
 	out->other_subject = db_bool(r, 0, 7);
+	out->email = db_null(r, 0, 8) ? NULL : db_text(r, 0, 8);
 	return 0;
 }
 
@@ -147,7 +149,7 @@ several_factors(const json_t *claims)
 
 /* Who is there may come in. */
 static int
-may_come(const struct known *k, const json_t *claims, struct err *e)
+may_come(const struct known *k, struct err *e)
 {
 	if (!k->active)
 		return deny(e, "This person is disabled.");
@@ -159,10 +161,6 @@ may_come(const struct known *k, const json_t *claims, struct err *e)
 		return deny(e,
 		    "The e-mail address belongs to somebody whom the identity "
 		    "provider knows by another name.");
-	if (k->factor && !several_factors(claims))
-		return deny(e,
-		    "This person has a second factor here, and the identity "
-		    "provider asked for none: sign in with the password.");
 	return 0;
 }
 
@@ -277,7 +275,7 @@ arrive_once(struct sso *s, const struct sso_connection *c, const char *subject,
 
 	x.email = arrive_email(c, claims);
 	if (look_up(s, c, subject, x.email, deadline, ctx, &k, e) != 0 ||
-	    (k.found && may_come(&k, claims, e) != 0) ||
+	    (k.found && may_come(&k, e) != 0) ||
 	    decide(c, &k, claims, x.email, &x.role, e) != 0)
 		return -1;
 	if (!k.found) {
@@ -288,7 +286,9 @@ arrive_once(struct sso *s, const struct sso_connection *c, const char *subject,
 		x.hash = hash;
 		x.name = name_of(ctx, claims, x.email);
 	}
-	out->factor = several_factors(claims);
+	out->proven = several_factors(claims);
+	out->factor = k.factor && !out->proven;
+	out->email = k.email;
 	return enter(s, &x, who, deadline, ctx, out, e);
 }
 

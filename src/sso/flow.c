@@ -360,6 +360,48 @@ sso_end(struct sso *s, const struct sso_return *in,
 	return rc;
 }
 
+enum { WAIT_USER, WAIT_ACCOUNT, WAIT_ISSUER, WAIT_SUBJECT, WAIT_SID, WAITS };
+
+char *
+sso_wait(struct sso *s, const struct sso_arrival *a, const void *ctx)
+{
+	char user[UUID_TEXT], account[UUID_TEXT];
+	const char *const texts[WAITS] = { [WAIT_USER] = user,
+		[WAIT_ACCOUNT] = account,
+		[WAIT_ISSUER] = a->issuer,
+		[WAIT_SUBJECT] = a->subject,
+		[WAIT_SID] = a->sid };
+
+	id_format(&a->user, user);
+	id_format(&a->account, account);
+	return ticket_pack(
+	    ctx, s->state_key, now_s() + SSO_COOKIE_S, texts, WAITS);
+}
+
+int
+sso_waited(struct sso *s, const char *cookie, const struct uuid *user,
+    const void *ctx, struct sso_arrival *out)
+{
+	const char *texts[WAITS];
+
+	memset(out, 0, sizeof(*out));
+	if (ticket_unpack(ctx, s->state_key, cookie, now_s(), texts, WAITS) !=
+	    0)
+		return -1;
+	for (int i = 0; i < WAIT_SID; i++)
+		if (texts[i] == NULL)
+			return -1;
+	out->issuer = texts[WAIT_ISSUER];
+	out->subject = texts[WAIT_SUBJECT];
+	out->sid = texts[WAIT_SID];
+	if (id_parse(texts[WAIT_USER], strlen(texts[WAIT_USER]), &out->user) !=
+		0 ||
+	    id_parse(texts[WAIT_ACCOUNT], strlen(texts[WAIT_ACCOUNT]),
+		&out->account) != 0)
+		return -1;
+	return id_eq(&out->user, user) ? 0 : -1;
+}
+
 int
 sso_keep(struct sso *s, const struct sso_arrival *a, const struct uuid *sign_in,
     int64_t deadline, struct err *e)
@@ -373,14 +415,14 @@ sso_keep(struct sso *s, const struct sso_arrival *a, const struct uuid *sign_in,
 		.param = { account, id, a->issuer, a->subject, a->sid },
 		.nparams = 6 };
 	void *ctx = mem_root("sso keep");
-	size_t n = strlen(a->id_token);
+	const char *token = a->id_token != NULL ? a->id_token : "";
+	size_t n = strlen(token);
 	unsigned char *raw;
 	int rc;
 
 	id_format(&a->account, account);
 	id_format(sign_in, id);
-	rc = secret_seal(
-	    s->vault, &place, a->id_token, n, deadline, ctx, &raw, e);
+	rc = secret_seal(s->vault, &place, token, n, deadline, ctx, &raw, e);
 	if (rc == 0) {
 		call.param[5] = sso_hex(ctx, raw, n + SECRET_MORE);
 		rc = db_run(

@@ -10,6 +10,7 @@
 #ifndef SSO_FLOW_H
 #define SSO_FLOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sso/sso.h"
@@ -48,9 +49,12 @@ struct sso_return {
 struct sso_arrival {
 	struct uuid account, user;
 	uint64_t version; /* of her tokens */
-	bool factor;      /* the provider asked for a second one */
 	const char *then; /* the path to go to */
-	const char *issuer, *subject, *sid, *id_token; /* sid: NULL none */
+	const char *issuer, *subject;
+	const char *sid, *id_token; /* NULL: none */
+	bool proven;                /* the provider asked for a second factor */
+	bool factor;                /* she has one here, to be asked for */
+	const char *email;          /* of that person; NULL: she is new */
 };
 
 /*
@@ -62,6 +66,15 @@ struct sso_arrival {
 int sso_end(struct sso *, const struct sso_return *,
     const struct audit_entry *who, int64_t deadline, const void *ctx,
     struct sso_arrival *out, struct err *e);
+
+/*
+ * While her second factor is asked for: what she arrived with, as a cookie, but
+ * for the ID token; and back, 0 or -1 when it is none, too old, or of somebody
+ * else than ${user}.
+ */
+char *sso_wait(struct sso *, const struct sso_arrival *, const void *ctx);
+int sso_waited(struct sso *, const char *cookie, const struct uuid *user,
+    const void *ctx, struct sso_arrival *out);
 
 /* Keep for signing out that ${sign_in} came by it. */
 int sso_keep(struct sso *, const struct sso_arrival *,

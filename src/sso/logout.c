@@ -154,7 +154,8 @@ location(struct sso *s, const struct sso_connection *c, const char *hint,
 		buf_adds(&b, d->end_session_endpoint);
 		if (strchr(b.data, '?') == NULL)
 			buf_addc(&b, '?');
-		exchange_pair(&b, "id_token_hint", hint);
+		if (hint[0] != '\0')
+			exchange_pair(&b, "id_token_hint", hint);
 		exchange_pair(&b, "client_id", c->client_id);
 		exchange_pair(&b, "post_logout_redirect_uri", back);
 	}

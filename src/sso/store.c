@@ -11,8 +11,8 @@ const struct db_stmt sso_store_connection = { "sso_connection",
 
 const struct db_stmt sso_store_person = { "sso_person",
 	"SELECT user_id, linked, is_active, is_platform_admin, role, "
-	"has_factor, own_domain, other_subject FROM gate.sso_person($1::uuid, "
-	"$2, $3, $4)" };
+	"has_factor, own_domain, other_subject, email FROM "
+	"gate.sso_person($1::uuid, $2, $3, $4)" };
 
 const struct db_stmt sso_store_enter = { "sso_enter",
 	"SELECT token_version FROM gate.sso_enter($1::uuid, $2::uuid, $3, $4, "

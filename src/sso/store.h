@@ -11,7 +11,7 @@ extern const struct db_stmt sso_store_connection;
 
 /* (account, issuer, subject, e-mail or null) -> user or null, linked?, active?,
  * platform's?, role or null, second factor?, address in a domain of theirs?,
- * known by another subject? */
+ * known by another subject?, her e-mail */
 extern const struct db_stmt sso_store_person;
 /* (account, user, e-mail, name, hash where she is new, issuer, subject,
  * linked?, role or null) -> token_version */

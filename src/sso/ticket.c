@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "crypto/hash.h"
+#include "util/buf.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -133,4 +134,79 @@ ticket_read(const void *ctx, const unsigned char key[TICKET_KEY],
 	for (int i = 1; i < PARTS; i++)
 		part[i][-1] = '\0';
 	return read_parts(ctx, part, now, out);
+}
+
+/* --- a few texts ---------------------------------------------------------- */
+
+#define PACK_MAX ((size_t)3500)
+#define PACKED "packed" /* what their MAC is for */
+
+char *
+ticket_pack(const void *ctx, const unsigned char key[TICKET_KEY], int64_t until,
+    const char *const *texts, int n)
+{
+	char mac[TICKET_PART];
+	struct buf b;
+
+	buf_init(&b, ctx, PACK_MAX);
+	buf_addf(&b, "%" PRId64, until);
+	for (int i = 0; i < n; i++) {
+		const char *t = texts[i] != NULL ? texts[i] : "";
+		size_t len = strlen(t);
+		char *text = mem_array(ctx, char, len * 2 + 4);
+
+		str_b64url(t, len, text);
+		buf_addf(&b, ".%s", text);
+	}
+	derive(key, PACKED, b.data, b.len, mac);
+	buf_addf(&b, ".%s", mac);
+	return buf_failed(&b) ? NULL : b.data;
+}
+
+static int
+unpack(const void *ctx, const char *text, int64_t now, const char **out, int n)
+{
+	char until[24];
+	int64_t end;
+	size_t len = strcspn(text, ".");
+
+	if (len >= sizeof(until))
+		return -1;
+	memcpy(until, text, len);
+	until[len] = '\0';
+	if (str_int(until, 0, INT64_MAX, &end) != 0 || now >= end)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		size_t part;
+		char *raw;
+
+		if (text[len] != '.')
+			return -1;
+		text += len + 1;
+		part = strcspn(text, ".");
+		raw = mem_array(ctx, char, part + 1);
+		if (str_b64url_decode(text, part, raw, part) < 0)
+			return -1;
+		out[i] = part > 0 ? raw : NULL;
+		len = part;
+	}
+	return text[len] == '\0' ? 0 : -1;
+}
+
+int
+ticket_unpack(const void *ctx, const unsigned char key[TICKET_KEY],
+    const char *cookie, int64_t now, const char **texts, int n)
+{
+	const char *dot = strrchr(cookie, '.');
+	char mac[TICKET_PART];
+	size_t len;
+
+	if (dot == NULL || strlen(cookie) > PACK_MAX)
+		return -1;
+	len = (size_t)(dot - cookie);
+	derive(key, PACKED, cookie, len, mac);
+	if (strlen(dot + 1) != strlen(mac) ||
+	    !str_eq_const(dot + 1, mac, strlen(mac)))
+		return -1;
+	return unpack(ctx, mem_strndup(ctx, cookie, len), now, texts, n);
 }

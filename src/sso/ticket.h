@@ -31,4 +31,11 @@ char *ticket_make(
 int ticket_read(const void *ctx, const unsigned char key[TICKET_KEY],
     const char *cookie, int64_t now, struct ticket *out);
 
+/* ${n} texts (NULL: none) as a cookie that is good until then, below ctx; and
+ * back: 0, or -1. */
+char *ticket_pack(const void *ctx, const unsigned char key[TICKET_KEY],
+    int64_t until, const char *const *texts, int n);
+int ticket_unpack(const void *ctx, const unsigned char key[TICKET_KEY],
+    const char *cookie, int64_t now, const char **texts, int n);
+
 #endif

@@ -55,6 +55,7 @@ import urllib.parse
 from manage import Caller, caller, member
 from op import OP, Key, b64, half_hash
 from rig import Rig, wait_until
+from test_second_factor import code, now
 
 PASSWORD = "Zwölf Boxkämpfer jagen 17 Igel"
 DENIED = (401, 403)
@@ -627,7 +628,7 @@ class SsoTest(unittest.TestCase):
         self.refused("no member")
         self.owner.patch("sso", {"auto_join": True})
 
-    def test_14_the_platform_and_second_factors(self):
+    def test_14_the_platform_and_disabled_people(self):
         self.assertEqual(self.root.post(
             "sso/domains", {"domain": "platform.example"}).status, 201)
         self.op.person["email"] = "root@platform.example"
@@ -636,18 +637,62 @@ class SsoTest(unittest.TestCase):
             "sso/domains/platform.example").status, 204)
         self.op.person["email"] = f"p{self.made}@acme.example"
         browser = self.comes_in()
-        (user,), = self.rig.sql("select id from users where email = "
-                                f"'{self.op.person['email']}'")
-        self.rig.sql("insert into second_factors (user_id, sealed, "
-                     "confirmed_at) values ('%s', '\\x00', now()) "
-                     "returning 1" % user)
-        self.refused("second factor")
-        self.op.twist = lambda c: dict(c, amr=["pwd", "mfa"])
-        self.comes_in()
-        self.rig.sql(f"update users set is_active = false where id = '{user}'"
-                     " returning 1")
+        self.rig.sql("update users set is_active = false where email = "
+                     f"'{self.op.person['email']}' returning 1")
         self.refused("disabled")
         self.assertEqual(browser.me(), 401)
+
+    def test_14b_second_factors(self):
+        """C13: a provider's word is the first factor only."""
+        email = self.op.person["email"]
+        self.rig.run("user", "create", email, "--account", "acme-healthcare",
+                     "--role", "support", "--password-stdin", stdin=PASSWORD)
+        token = self.rig.request("POST", "/api/v1/auth/login", {
+            "email": email, "password": PASSWORD}).json["access_token"]
+        me = Caller(self.rig, token)
+        secret = me.post("/api/v1/me/second-factor", {
+            "password": PASSWORD}).json["secret"]
+        step = now()
+        done = me.post("/api/v1/me/second-factor/confirm", {
+            "code": code(secret, step)})
+        self.assertEqual(done.status, 200, done)
+        codes = done.json["recovery_codes"]
+        to = "/accounts/acme-healthcare/admin"
+        browser, r = self.sign_in(query="?return_to=" + to)
+        self.assertEqual((r.status, r.headers["Location"]),
+                         (303, "/login/code?return_to=" + to))
+        self.assertEqual(browser.me(), 401)
+        self.assertEqual(browser.get("/me", Accept="text/html").status, 303)
+        form = browser.get(r.headers["Location"]).text
+        token = re.search(r'name="form_token" value="([^"]+)"', form).group(1)
+
+        def send(said):
+            return browser.ask("POST", "/login/code", urllib.parse.urlencode({
+                "form_token": token, "code": said, "return_to": to}),
+                Content_Type="application/x-www-form-urlencoded",
+                Origin=f"http://127.0.0.1:{self.rig.port}")
+        self.assertEqual(send("000000").status, 401)
+        self.assertEqual(browser.me(), 401)
+        r = send(codes[0])
+        self.assertEqual((r.status, r.headers["Location"]), (303, to))
+        self.assertEqual(browser.me(), 200)
+        self.assertEqual([k for k in browser.cookies
+                          if "wait" in k or "step" in k], [])
+        # The provider ends that sign-in, too.
+        self.assertEqual(self.tell(self.op.logout_token(
+            sub=self.op.person["sub"])).status, 200)
+        wait_until(lambda: browser.me() == 401, 1, "she is signed out")
+        # What she arrived with is of no use to somebody else.
+        browser, r = self.sign_in()
+        self.assertEqual(r.status, 303)
+        waiting = {k: v for k, v in browser.cookies.items() if "wait" in k}
+        self.assertEqual(len(waiting), 1, browser.cookies)
+        # A provider that has asked for more than one is believed.
+        self.op.twist = lambda c: dict(c, amr=["pwd", "mfa"])
+        self.comes_in()
+        self.op.twist = lambda c: dict(c, amr="mfa")
+        browser, r = self.sign_in()
+        self.assertIn("/login/code", r.headers["Location"])
 
     def test_15_two_accounts_one_issuer(self):
         """B8: each account's people are its own, whatever the subject."""

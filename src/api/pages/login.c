@@ -102,14 +102,10 @@ page_login(struct app *app, struct http_req *req, struct http_resp *resp,
 		show_login(app, req, resp, NULL, NULL);
 }
 
-/* The password was right, and a code is wanted: the browser is given what says
- * so, and the page that asks. */
-static int
-go_on(struct app *app, struct http_req *req, struct http_resp *resp,
-    const struct token *t, const char *email, struct err *e)
+int
+page_ask_code(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct token *t, const char *email, const char *to, struct err *e)
 {
-	const char *to = page_return_to(app, req, "");
-
 	if (browser_aside(app, req, resp, STEP,
 		challenge_make(req->ctx, t, email), CHALLENGE_SECONDS, e) != 0)
 		return -1;
@@ -137,7 +133,8 @@ try_login(struct app *app, struct http_req *req, struct http_resp *resp,
 		page_deadline(req), &t, &factor, e) != 0)
 		return -1;
 	if (factor)
-		return go_on(app, req, resp, &t, email, e);
+		return page_ask_code(
+		    app, req, resp, &t, email, page_return_to(app, req, ""), e);
 	if (browser_begin(app, req, resp, &t, e) != 0)
 		return -1;
 	page_go(resp, page_return_to(app, req, PAGE_HOME));
@@ -204,6 +201,7 @@ page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
 	const char *code = page_field(app, req, "code");
 	struct err e = { 0 };
 	struct challenge c;
+	struct uuid sign_in;
 
 	(void)who;
 	if (!challenge_of(app, req, &c)) {
@@ -215,7 +213,8 @@ page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
 		code = "";
 	if (sign_in_second(app->db, app->vault, &c, code, &from,
 		page_deadline(req), &e) == 0 &&
-	    browser_begin(app, req, resp, &c.token, &e) == 0) {
+	    browser_begin_as(app, req, resp, &c.token, &sign_in, &e) == 0 &&
+	    page_sso_kept(app, req, resp, &c.token.user, &sign_in, &e) == 0) {
 		forget_step(app, req, resp);
 		page_go(resp, page_return_to(app, req, PAGE_HOME));
 		return;

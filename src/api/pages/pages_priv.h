@@ -7,12 +7,21 @@
 #include "http/request.h"
 #include "util/clock.h"
 
+struct app;
+struct err;
 struct http_resp;
+struct token;
 
 #define PAGE_HOME "/me"
 
 /* The headers of a page. */
 void page_headers(struct http_resp *);
+
+/* Who it is has been proven but for the second factor: the browser is given
+ * what says so, and led to the page that asks, from there to ${to} ("": home).
+ */
+int page_ask_code(struct app *, struct http_req *, struct http_resp *,
+    const struct token *, const char *email, const char *to, struct err *e);
 
 static inline int64_t
 page_deadline(const struct http_req *req)

@@ -29,6 +29,7 @@
 #include "util/banned.h"
 
 #define COOKIE "sso" /* behind the name of the browser's own */
+#define WAITING "sso-wait"
 #define CALLBACK "/sso/callback"
 #define SIGNED_OUT "/login?done=signed-out"
 
@@ -152,6 +153,52 @@ read_return(
 	return callback_uri(app, req, &in->redirect_uri, e);
 }
 
+/* A sign-in that its provider could not end is none. */
+static int
+keep(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct sso_arrival *a, const struct uuid *sign_in, struct err *e)
+{
+	if (sso_keep(app->sso, a, sign_in, sso_deadline(req), e) == 0)
+		return 0;
+	(void)sign_in_end(app->db, &a->user, sign_in, "not kept",
+	    sso_deadline(req), NULL, NULL);
+	browser_forget(app, req, resp);
+	return -1;
+}
+
+/* A provider's word is the first factor; the second one is ours. */
+static int
+ask_code(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct sso_arrival *a, struct err *e)
+{
+	const struct token t = { .user = a->user, .version = a->version };
+	const char *waiting = sso_wait(app->sso, a, req->ctx);
+
+	if (waiting == NULL)
+		return err_set(e, ERR_UPSTREAM,
+		    "the identity provider's names are too long");
+	if (browser_aside(app, req, resp, WAITING, waiting, SSO_COOKIE_S, e) !=
+	    0)
+		return -1;
+	return page_ask_code(
+	    app, req, resp, &t, a->email != NULL ? a->email : "", a->then, e);
+}
+
+int
+page_sso_kept(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct uuid *user, const struct uuid *sign_in, struct err *e)
+{
+	const char *cookie = browser_aside_get(app, req, WAITING);
+	struct sso_arrival a;
+
+	if (cookie == NULL)
+		return 0;
+	(void)browser_aside(app, req, resp, WAITING, "", -1, NULL);
+	if (sso_waited(app->sso, cookie, user, req->ctx, &a) != 0)
+		return 0;
+	return keep(app, req, resp, &a, sign_in, e);
+}
+
 static int
 finish(struct app *app, struct http_req *req, struct http_resp *resp,
     struct err *e)
@@ -167,11 +214,13 @@ finish(struct app *app, struct http_req *req, struct http_resp *resp,
 		0)
 		return -1;
 	(void)browser_aside(app, req, resp, COOKIE, "", -1, NULL);
+	if (a.factor)
+		return ask_code(app, req, resp, &a, e);
 	if (browser_begin_as(app, req, resp,
 		&(struct token){
-		    .user = a.user, .version = a.version, .factor = a.factor },
+		    .user = a.user, .version = a.version, .factor = a.proven },
 		&sign_in, e) != 0 ||
-	    sso_keep(app->sso, &a, &sign_in, sso_deadline(req), e) != 0)
+	    keep(app, req, resp, &a, &sign_in, e) != 0)
 		return -1;
 	lead(resp, a.then);
 	return 0;
