@@ -18,6 +18,7 @@
 #include "http/address.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "shm/person.h"
 #include "util/clock.h"
 #include "util/id.h"
 
@@ -101,6 +102,7 @@ api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
 	const char *token, *bearer = guard_bearer(req), *text;
 	struct err e = { 0 };
 	struct token t;
+	int64_t n = 0;
 	size_t len;
 
 	(void)who;
@@ -119,9 +121,12 @@ api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
 	} else if (token_check(app->tokens, bearer, deadline_of(req), &t, &e) <
 		       0 ||
 		   sign_in_end(app->db, &t.user, &t.sign_in, "signed out",
-		       deadline_of(req), NULL, &e) < 0) {
+		       deadline_of(req), &n, &e) < 0) {
 		goto refuse;
 	}
+	/* The next request is not to depend on the listener's ear. */
+	if (n > 0)
+		person_raise(t.slot, t.version + 1);
 	reply_done(resp);
 	return;
 refuse:
@@ -181,6 +186,9 @@ end_sign_ins(struct app *app, struct http_req *req, struct http_resp *resp,
 		err_set(&e, ERR_NOT_FOUND, "nothing has this id");
 		problem_send(req, resp, &e, NULL);
 	} else {
+		if (n > 0)
+			person_raise(
+			    who->key->user_slot, who->key->version + 1);
 		reply_done(resp);
 	}
 }

@@ -78,34 +78,72 @@ set(struct db_pool *db, const unsigned char hash[HASH_SIZE], const char *user,
 	return e->code == ERR_NOT_FOUND ? refuse(e) : -1;
 }
 
+/* The row of the link's person. */
 static int
-choose_and_set(struct db_pool *db, const unsigned char hash[HASH_SIZE],
-    const char *password, const struct audit_entry *who, int64_t deadline,
-    const void *ctx, struct err *e)
+person(struct db_pool *db, const unsigned char hash[HASH_SIZE],
+    int64_t deadline, const void *ctx, const struct db_result **ret,
+    struct err *e)
 {
 	struct db_call find = { .stmt = &auth_store_link_person,
 		.param = { (const char *)hash },
 		.nparams = 1,
 		.binary = 1U };
-	struct password_owner owner = { 0 };
-	char *chosen, *password_hash;
-	int rc;
 
 	find.plen[0] = HASH_SIZE;
 	if (db_run(db, DB_CONTROL, NULL, &find, 1, deadline, ctx, e) != 0)
 		return -1;
-	if (db_rows(find.result) == 0)
-		return refuse(e);
-	owner.email = db_text(find.result, 0, 1);
-	owner.name = db_text(find.result, 0, 2);
+	*ret = find.result;
+	return db_rows(find.result) == 0 ? refuse(e) : 0;
+}
+
+static int
+choose_and_set(struct db_pool *db, const unsigned char hash[HASH_SIZE],
+    const char *password, const struct audit_entry *who, int64_t deadline,
+    const void *ctx, struct err *e)
+{
+	struct password_owner owner = { 0 };
+	char *chosen, *password_hash;
+	const struct db_result *r;
+	int rc;
+
+	if (person(db, hash, deadline, ctx, &r, e) != 0)
+		return -1;
+	owner.email = db_text(r, 0, 1);
+	owner.name = db_text(r, 0, 2);
 	if (password_choose(
 		ctx, password, strlen(password), &owner, &chosen, e) != 0)
 		return -1;
 	rc = pwhash_make(ctx, chosen, &password_hash, e);
 	crypto_wipe(chosen, strlen(chosen));
 	return rc != 0 ? -1
-	               : set(db, hash, db_text(find.result, 0, 0),
-			     password_hash, who, deadline, ctx, e);
+	               : set(db, hash, db_text(r, 0, 0), password_hash, who,
+			     deadline, ctx, e);
+}
+
+/* 0, or -1: no link's token looks so. */
+static int
+hash_of(const char *token, unsigned char hash[HASH_SIZE])
+{
+	if (strnlen(token, LINK_TEXT) != sizeof(PREFIX) - 1 + ENCODED ||
+	    !str_starts(token, PREFIX))
+		return -1;
+	crypto_sha256(token, strlen(token), hash);
+	return 0;
+}
+
+int
+link_whose(struct db_pool *db, const char *token, int64_t deadline,
+    const void *ctx, const char **email, struct err *e)
+{
+	unsigned char hash[HASH_SIZE];
+	const struct db_result *r;
+
+	if (hash_of(token, hash) != 0)
+		return refuse(e);
+	if (person(db, hash, deadline, ctx, &r, e) != 0)
+		return -1;
+	*email = db_text(r, 0, 1);
+	return 0;
 }
 
 int
@@ -116,10 +154,8 @@ link_use(struct db_pool *db, const char *token, const char *password,
 	void *ctx;
 	int rc;
 
-	if (strnlen(token, LINK_TEXT) != sizeof(PREFIX) - 1 + ENCODED ||
-	    !str_starts(token, PREFIX))
+	if (hash_of(token, hash) != 0)
 		return refuse(e);
-	crypto_sha256(token, strlen(token), hash);
 	ctx = mem_root("link");
 	rc = choose_and_set(db, hash, password, who, deadline, ctx, e);
 	mem_free(ctx);

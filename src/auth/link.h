@@ -35,4 +35,9 @@ int link_new(struct db_pool *, const char *email, int64_t deadline,
 int link_use(struct db_pool *, const char *token, const char *password,
     const struct audit_entry *who, int64_t deadline, struct err *e);
 
+/* Whose link it is, below ctx: her address.  ERR_NOT_FOUND as above; nothing is
+ * used up. */
+int link_whose(struct db_pool *, const char *token, int64_t deadline,
+    const void *ctx, const char **email, struct err *e);
+
 #endif

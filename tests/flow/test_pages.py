@@ -437,6 +437,7 @@ class PagesTest(unittest.TestCase):
         self.assertEqual(reply.headers["referrer-policy"], "no-referrer")
         self.assertEqual(fresh.get("/password").status, 200)
         self.assertNotIn(token, fresh.page)
+        self.assertIn(address, fresh.page)
         # Looking at it used nothing up; a password that may be none neither.
         self.goes(fresh.get("/password?token=" + token), "/password")
         fresh.get("/password")
@@ -449,8 +450,13 @@ class PagesTest(unittest.TestCase):
                   "/login?done=password")
         wait_until(lambda: old.get("/me").status == 303, 2, "old sign-in")
         again = Browser(self.rig)
+        for bad in (token, "sb_lnk_x", "x" * 200, "%3Cb%3E", "a%0d%0ab"):
+            self.goes(again.get("/password?token=" + bad), "/password")
+            self.assertEqual(again.get("/password").status, 404)
+            self.assertIn("not good any more", again.text())
+            self.assertEqual(again.get("/password").status, 200)
         again.get("/password?token=" + token)
-        again.get("/password")
+        again.get("/login")
         used = again.send("/password", new_password=new, again=new)
         self.assertEqual(used.status, 404)
         self.assertIn("not good any more", again.text())

@@ -26,32 +26,46 @@
 #define PASSWORD_MOST 1024
 
 static void
-show(struct app *app, struct http_req *req, struct http_resp *resp,
-    const char *name, const struct err *e)
+show_forgotten(struct app *app, struct http_req *req, struct http_resp *resp,
+    const struct err *e)
 {
-
-	page_send(app, req, resp, e != NULL ? problem_status(e) : 200, name,
+	page_send(app, req, resp, e != NULL ? problem_status(e) : 200,
+	    "forgotten",
 	    json_pack("{s:o?, s:s}", "error", page_sentence(req, e), "email",
 		page_field(app, req, "email")),
 	    NULL);
-	/* also of what lies behind this page nobody hears */
 }
 
-void
-page_password(struct app *app, struct http_req *req, struct http_resp *resp,
-    struct caller *who)
+/* The form, for whoever the link in the cookie is for; a link that is none any
+ * more is told before somebody thinks of a password. */
+static void
+show_choice(struct app *app, struct http_req *req, struct http_resp *resp,
+    const char *token, const struct err *wrong)
 {
-	const char *token = http_query(req, "token", NULL);
 	struct err e = { 0 };
+	const char *email;
 
-	(void)who;
-	if (token == NULL) {
-		show(app, req, resp,
-		    browser_aside_get(app, req, LINK) != NULL ? "password"
-							      : "forgotten",
+	if (link_whose(app->db, token, page_deadline(req), req->ctx, &email,
+		&e) == 0) {
+		page_send(app, req, resp,
+		    wrong != NULL ? problem_status(wrong) : 200, "password",
+		    json_pack("{s:o?, s:s}", "error", page_sentence(req, wrong),
+			"email", email),
 		    NULL);
 		return;
 	}
+	if (e.code == ERR_NOT_FOUND)
+		(void)browser_aside(app, req, resp, LINK, "", -1, NULL);
+	show_forgotten(app, req, resp, &e);
+}
+
+/* The link of the mail: its token goes into a cookie. */
+static void
+take_link(struct app *app, struct http_req *req, struct http_resp *resp,
+    const char *token)
+{
+	struct err e = { 0 };
+
 	/* A text of another form is no link's, and goes into no cookie. */
 	if (strlen(token) >= LINK_TEXT ||
 	    strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -61,6 +75,24 @@ page_password(struct app *app, struct http_req *req, struct http_resp *resp,
 		page_problem(app, req, resp, &e);
 	else
 		page_go(resp, "/password");
+}
+
+void
+page_password(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	const char *token = http_query(req, "token", NULL), *kept;
+
+	(void)who;
+	if (token != NULL) {
+		take_link(app, req, resp, token);
+		return;
+	}
+	kept = browser_aside_get(app, req, LINK);
+	if (kept != NULL)
+		show_choice(app, req, resp, kept, NULL);
+	else
+		show_forgotten(app, req, resp, NULL);
 }
 
 void
@@ -86,10 +118,12 @@ page_password_send(struct app *app, struct http_req *req,
 		page_go(resp, "/login?done=password");
 		return;
 	}
-	if (e.code == ERR_NOT_FOUND)
-		(void)browser_aside(app, req, resp, LINK, "", -1, NULL);
-	show(app, req, resp, e.code == ERR_NOT_FOUND ? "forgotten" : "password",
-	    &e);
+	if (e.code != ERR_NOT_FOUND) {
+		show_choice(app, req, resp, token != NULL ? token : "", &e);
+		return;
+	}
+	(void)browser_aside(app, req, resp, LINK, "", -1, NULL);
+	show_forgotten(app, req, resp, &e);
 }
 
 void
@@ -101,7 +135,7 @@ page_forgotten_send(struct app *app, struct http_req *req,
 
 	(void)who;
 	if (mailing_ready(app, &e) != 0) {
-		show(app, req, resp, "forgotten", &e);
+		show_forgotten(app, req, resp, &e);
 		return;
 	}
 	/* The answer is given first, and is the same for everybody. */
