@@ -26,7 +26,7 @@
 
 static const char style[] =
     "body{margin:0 auto;max-width:56rem;padding:2rem 1rem;"
-    "font:1rem/1.5 system-ui,sans-serif;color:#1c2430;background:#fff}\n"
+    "font:1rem/1.5 system-ui,sans-serif;color:#1b2130;background:#fff}\n"
     "h1,h2,h3{line-height:1.25}\n"
     "h2{margin-top:2.5rem;border-bottom:1px solid #d5dae1}\n"
     "h3{margin:2rem 0 .25rem;overflow-wrap:anywhere}\n"
@@ -38,11 +38,11 @@ static const char style[] =
     "vertical-align:top;border-bottom:1px solid #e4e8ed;"
     "overflow-wrap:anywhere}\n"
     "td:first-child{overflow-wrap:normal}\n"
-    "a{color:#0b57d0}\n"
-    ".method{display:inline-block;min-width:4.5rem;color:#0b57d0}\n"
-    "@media (prefers-color-scheme:dark){body{color:#dfe4ea;"
-    "background:#14181f}pre{background:#1e242d}"
-    "a,.method{color:#8ab4f8}h2,th,td{border-color:#39414d}}\n";
+    "a{color:#3f51d9}\n"
+    ".method{display:inline-block;min-width:4.5rem;color:#3f51d9}\n"
+    "@media (prefers-color-scheme:dark){body{color:#e7eaf1;"
+    "background:#0f131b}pre{background:#1e242d}"
+    "a,.method{color:#98a6ff}h2,th,td{border-color:#39414d}}\n";
 
 static void
 text(struct buf *b, const char *s)
