@@ -101,7 +101,7 @@ api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
 	json_auto_t *body = NULL, *errors = NULL;
 	const char *token, *bearer = guard_bearer(req), *text;
 	struct err e = { 0 };
-	struct token t;
+	struct token t = { 0 };
 	int64_t n = 0;
 	size_t len;
 

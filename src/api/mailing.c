@@ -59,7 +59,7 @@ static int
 send_link(struct app *app, const struct http_req *req, const char *email,
     struct err *e)
 {
-	struct link_made made;
+	struct link_made made = { 0 };
 	int rc =
 	    link_new(app->db, email, req->started + WAIT, req->ctx, &made, e);
 
