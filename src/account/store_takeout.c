@@ -41,6 +41,27 @@ const struct takeout_table takeout_tables[] = {
 		"t.description, t.permissions, t.created_at, t.updated_at "
 		"FROM roles t WHERE t.account_id = $1::uuid AND t.name > $2 "
 		"ORDER BY t.name LIMIT $3::integer) x" } },
+	BY_ID("scim_users", "id",
+	    "t.id, t.user_id, t.user_name, t.external_id, t.active, t.managed, "
+	    "t.resource, t.created_at, t.updated_at",
+	    "scim_users t"),
+	BY_ID("scim_groups", "id",
+	    "t.id, t.display_name, t.external_id, t.created_at, t.updated_at",
+	    "scim_groups t"),
+	{ "scim_members", "[\"" NIL "\", \"" NIL "\"]",
+	    { "takeout_scim_members",
+		"SELECT jsonb_build_array(x.group_id, x.scim_user_id), "
+		"row_to_json(x)::text FROM (SELECT t.group_id, t.scim_user_id "
+		"FROM scim_members t WHERE t.account_id = $1::uuid "
+		"AND (t.group_id, t.scim_user_id) > "
+		"(($2::jsonb->>0)::uuid, ($2::jsonb->>1)::uuid) "
+		"ORDER BY t.group_id, t.scim_user_id LIMIT $3::integer) x" } },
+	{ "scim_settings", "",
+	    { "takeout_scim_settings",
+		"SELECT 'z', row_to_json(x)::text FROM (SELECT t.default_role, "
+		"t.group_roles FROM scim_settings t "
+		"WHERE t.account_id = $1::uuid AND $2 = '' "
+		"LIMIT $3::integer) x" } },
 	BY_ID("api_keys", "id",
 	    "t.id, t.name, t.prefix, t.role, t.expires_at, t.revoked_at, "
 	    "t.last_used_at, t.created_at",

@@ -220,26 +220,27 @@ step_guard(struct serving *s, struct err *e)
 	return 0;
 }
 
-/* "application/json", perhaps with parameters. */
+/* ${wanted}, perhaps with parameters. */
 static bool
-is_json(const char *type)
+is_type(const char *type, const char *wanted)
 {
-	static const char json[] = "application/json";
 	size_t n;
 
 	if (type == NULL)
 		return false;
 	n = strcspn(type, "; \t");
-	return n == sizeof(json) - 1 && strncasecmp(type, json, n) == 0;
+	return n == strlen(wanted) && strncasecmp(type, wanted, n) == 0;
 }
 
 static int
 step_type(struct serving *s, struct err *e)
 {
+	const char *type = http_header(s->req, "content-type");
 	const char *schema = s->route->request_schema, *body;
 	size_t len;
 
-	if (schema == NULL || is_json(http_header(s->req, "content-type")))
+	if (schema == NULL || is_type(type, "application/json") ||
+	    (problem_is_scim(s->req) && is_type(type, "application/scim+json")))
 		return 0;
 	if (*schema == '?' &&
 	    http_body(s->req, s->app->body_max_chat, &body, &len, e) == 0 &&

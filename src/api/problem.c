@@ -156,6 +156,45 @@ set_headers(struct http_resp *resp, const struct err *e, int status)
 		    resp, "WWW-Authenticate", "Bearer realm=\"switchboard\"");
 }
 
+bool
+problem_is_scim(const struct http_req *req)
+{
+	return str_starts(req->path, "/scim/");
+}
+
+/* The words of RFC 7644, table 9, for what was wrong; NULL: there is none. */
+static const char *
+scim_type(const struct err *e, int status)
+{
+	static const char *const types[] = { "invalidFilter", "invalidPath",
+		"invalidValue", "invalidSyntax", "noTarget", "uniqueness" };
+
+	for (size_t i = 0;
+	     e->kind != NULL && i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(e->kind, types[i]) == 0)
+			return types[i];
+	return status == 400 && e->code == ERR_INVALID ? "invalidValue" : NULL;
+}
+
+static void
+scim_send(struct http_req *req, struct http_resp *resp, const struct err *e)
+{
+	const char *detail = shown(e), *type;
+	int status = problem_status(e);
+	json_t *body;
+
+	if (status == 422)
+		status = 400;
+	type = scim_type(e, status);
+	body = json_pack("{s:[s], s:o, s:s*, s:o}", "schemas",
+	    "urn:ietf:params:scim:api:messages:2.0:Error", "status",
+	    json_sprintf("%d", status), "scimType", type, "detail",
+	    json_stringn(detail, str_utf8_prefix(detail, strlen(detail))));
+	set_headers(resp, e, status);
+	reply_typed(req, resp, status, "application/scim+json", body);
+	json_decref(body);
+}
+
 void
 problem_send(struct http_req *req, struct http_resp *resp, const struct err *e,
     json_t *errors)
@@ -169,6 +208,10 @@ problem_send(struct http_req *req, struct http_resp *resp, const struct err *e,
 	}
 	if (http_sent(resp))
 		return; /* too late to say anything */
+	if (problem_is_scim(req)) {
+		scim_send(req, resp, e);
+		return;
+	}
 	body = problem_json(req, e);
 	if (body != NULL && errors != NULL)
 		json_object_set(body, "errors", errors);

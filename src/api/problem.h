@@ -3,6 +3,7 @@
 #define API_PROBLEM_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "util/err.h"
 
@@ -32,5 +33,9 @@ const char *problem_text(const char *name);
 const char *problem_title(const char *name);
 /* The name of the i-th kind, its usual status in *status; NULL past the end. */
 const char *problem_name(size_t i, int *status);
+
+/* Does ${req} speak SCIM, whose errors have a form of their own (RFC 7644,
+ * 3.12)? */
+bool problem_is_scim(const struct http_req *req);
 
 #endif

@@ -51,6 +51,7 @@ enum perm {
 	PERM_SSO_READ, /* single sign-on */
 	PERM_SSO_WRITE,
 	PERM_SSO_DOMAIN,   /* which domains are an account's */
+	PERM_SCIM,         /* what an account's directory does */
 	PERM_SESSION_READ, /* everybody's sessions */
 	PERM_USAGE_READ,
 	PERM_COUNT

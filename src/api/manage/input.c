@@ -18,6 +18,8 @@
 
 #include "util/banned.h"
 
+#define JSON_TEXT_MAX ((size_t)1024 * 1024)
+
 void
 manage_serve(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who, manage_handler *handler)
@@ -126,9 +128,9 @@ manage_json(const void *ctx, const json_t *v)
 {
 	struct buf b;
 
-	buf_init(&b, ctx, 65536);
+	buf_init(&b, ctx, JSON_TEXT_MAX);
 	json_write(&b, v);
-	return b.data;
+	return buf_failed(&b) ? NULL : b.data;
 }
 
 const char *

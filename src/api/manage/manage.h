@@ -68,7 +68,7 @@ const char *manage_word(
 /* ?NAME= as a time in microseconds; ${otherwise} when there is none. */
 int manage_time(struct manage *, const char *name, int64_t otherwise,
     int64_t *us, struct err *);
-/* ${v}, a short one, as text below ${ctx}. */
+/* ${v} as text below ${ctx}; NULL: that is more than a MiB. */
 const char *manage_json(const void *ctx, const json_t *v);
 /* Who made a change, for records: "api_key:ID" or "user:ID". */
 const char *manage_author(const struct manage *);

@@ -16,8 +16,8 @@
 /* By role: p public, m oneself, c chat, r turn read, s stop, f feedback, A
  * audit read; then account L list, C create, R read, W write, T limits; agent a
  * read, b write, d config; E end, X export; k, l keys; w, x widget keys; u, v
- * members; o, O roles; single sign-on i read, I write, D domains; e sessions; g
- * usage. */
+ * members; o, O roles; single sign-on i read, I write, D domains; y SCIM; e
+ * sessions; g usage. */
 static const char *const may[ROLE_COUNT] = {
 	[ROLE_NONE] = "p",
 	[ROLE_VISITOR] = "pcrsf",
@@ -25,13 +25,13 @@ static const char *const may[ROLE_COUNT] = {
 	[ROLE_SUPPORT] = "pmcrfRae",
 	[ROLE_ANALYST] = "pmrRaeg",
 	[ROLE_AGENT_MANAGER] = "pmcrsfRabdwxeg",
-	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOieg",
-	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWEXabdklwxuvoOiIeg",
-	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTEXabdklwxuvoOiIDeg",
+	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOiyeg",
+	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWEXabdklwxuvoOiIyeg",
+	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTEXabdklwxuvoOiIDyeg",
 };
 static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f', 'A',
 	'L', 'C', 'R', 'W', 'T', 'E', 'X', 'a', 'b', 'd', 'k', 'l', 'w', 'x',
-	'u', 'v', 'o', 'O', 'i', 'I', 'D', 'e', 'g' };
+	'u', 'v', 'o', 'O', 'i', 'I', 'D', 'y', 'e', 'g' };
 
 static void
 matrix(void **state)
