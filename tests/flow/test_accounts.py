@@ -124,6 +124,51 @@ class AccountTest(unittest.TestCase):
         self.assertEqual({t: n for t, n in before.items()
                           if after.get(t, 0) < n}, {})
 
+    def test_who_may_no_longer_is_cut(self):
+        """A key revoked, a person signed out or disabled, a role that lost
+        what it takes: the stream ends within a second or so (C5)."""
+        key, owner = self.made("cutters")
+        self.assertEqual(key.post("agents", {
+            "agent_type": "sales", "instance_name": "slow", "configuration": {
+                "model_override": "openai:mock-paced-200x50",
+                "model_fallback": False}}).status, 201)
+        self.assertEqual(key.post("roles", {
+            "name": "talker", "permissions": ["chat.talk"]}).status, 201)
+        made = {role: key.post("api-keys", {"name": role, "role": role}).json
+                for role in ("support", "talker", "agent_manager")}
+        for n in (1, 2):
+            self.rig.run("user", "create", f"c{n}@cutters.example",
+                         "--account", "cutters", "--role", "support",
+                         "--password-stdin", stdin=PASSWORD)
+        people = [self.sign_in(f"c{n}@cutters.example", "cutters")
+                  for n in (1, 2)]
+        callers = [made["support"]["key"], made["talker"]["key"],
+                   *(p.key for p in people), made["agent_manager"]["key"]]
+        got = [[] for _ in callers]
+        threads = []
+        for who, g in zip(callers, got):
+            stream = self.rig.stream("sales/slow", account="cutters", key=who)
+            threads.append(threading.Thread(
+                target=lambda s=stream, g=g: g.extend(s.all())))
+            threads[-1].start()
+        began = time.monotonic()
+        self.assertEqual(key.delete(
+            "api-keys/" + made["support"]["id"]).status, 204)
+        self.assertEqual(key.patch("roles/talker", {
+            "permissions": ["agent.read"]}).status, 200)
+        self.assertEqual(people[0].delete("/api/v1/me/sign-ins").status, 204)
+        self.rig.run("user", "deactivate", "c2@cutters.example")
+        for t in threads[:4]:
+            t.join(timeout=5)
+            self.assertFalse(t.is_alive())
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertEqual([g[-1][0] for g in got[:4]], ["error"] * 4)
+        self.assertEqual([g[-1][2]["status"] for g in got[:4]],
+                         [401, 403, 401, 401])
+        # Whoever still may hears it to the end.
+        threads[4].join(timeout=30)
+        self.assertEqual(got[4][-1][0], "done")
+
     def test_deleted_and_restored(self):
         key, owner = self.made("hasty")
         root = self.root.of("hasty")
@@ -183,6 +228,19 @@ class AccountTest(unittest.TestCase):
             self.assertIn(who.post("widget-keys", {
                 "name": "w", "allowed_origins": ["https://a.example"]}).status,
                 (200, 201))
+            self.assertEqual(who.post("roles", {
+                "name": "own", "permissions": ["agent.read"]}).status, 201)
+            self.assertEqual(who.post("api-keys", {
+                "name": "k", "role": "own"}).status, 201)
+            self.assertEqual(who.put("scim", {"group_roles": [
+                {"group": "G", "role": "own"}]}).status, 200)
+            base = f"/scim/v2/{who.account}/"
+            user = who.post(base + "Users", {
+                "userName": f"d@{who.account}.example"})
+            self.assertEqual(user.status, 201, user)
+            self.assertEqual(who.post(base + "Groups", {
+                "displayName": "G",
+                "members": [{"value": user.json["id"]}]}).status, 201)
         member(self.rig, "doomed", "viewer", "v@doomed.example")
         account, other = self.id("doomed"), self.id("lasting")
         # More than one step takes.
@@ -195,7 +253,7 @@ class AccountTest(unittest.TestCase):
             date_trunc('hour', now()), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
             '{{0,0,0,0,0,0,0,0,0,0,0}}' from generate_series(1, 3500)""")
         before = self.rows(other)
-        self.assertGreater(len(self.rows(account)), 9)
+        self.assertGreater(len(self.rows(account)), 13)
         self.assertEqual(owner.ask("DELETE", "", {
             "password": PASSWORD}).status, 202)
         self.rig.sql("update accounts set ends_at = now() where slug = "
