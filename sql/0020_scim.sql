@@ -63,3 +63,31 @@ GRANT SELECT, INSERT, DELETE, UPDATE (display_name, external_id, updated_at)
 	ON control.scim_groups TO sb_admin;
 GRANT SELECT, INSERT, DELETE ON control.scim_members TO sb_admin;
 GRANT SELECT, INSERT, UPDATE (default_role, group_roles) ON control.scim_settings TO sb_admin;
+
+-- As before; and a role that a directory's groups have stays, too.
+CREATE OR REPLACE FUNCTION control.role_is_unused() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = control, pg_temp AS $$
+DECLARE
+	people text;
+	keys text;
+	groups text;
+BEGIN
+	IF session_user = 'sb_owner' OR NOT EXISTS (SELECT FROM accounts
+			WHERE id = OLD.account_id AND (ends_at IS NULL OR ends_at > now())) THEN
+		RETURN OLD;
+	END IF;
+	SELECT count(*) || ' members, such as ' || min(u.email) INTO people
+	FROM memberships m JOIN users u ON u.id = m.user_id
+	WHERE m.account_id = OLD.account_id AND m.role = OLD.name HAVING count(*) > 0;
+	SELECT count(*) || ' API keys, such as ' || min(k.name) INTO keys FROM api_keys k
+	WHERE k.account_id = OLD.account_id AND k.role = OLD.name AND k.revoked_at IS NULL
+	HAVING count(*) > 0;
+	SELECT 'the settings of SCIM' INTO groups FROM scim_settings s
+	WHERE s.account_id = OLD.account_id AND (s.default_role = OLD.name
+		OR s.group_roles @> jsonb_build_array(jsonb_build_object('role', OLD.name)));
+	IF people IS NOT NULL OR keys IS NOT NULL OR groups IS NOT NULL THEN
+		RAISE EXCEPTION 'the role is in use: %',
+			left(concat_ws('; ', people, keys, groups), 120) USING ERRCODE = 'SB409';
+	END IF;
+	RETURN OLD;
+END $$;

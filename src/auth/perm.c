@@ -101,7 +101,7 @@ static const struct {
 	    BIT(ROLE_PLATFORM_ADMIN) },
 	[PERM_SCIM] = { "scim.manage",
 	    "say by SCIM who the members are, as the account's directory",
-	    ADMINS },
+	    BIT(ROLE_ACCOUNT_OWNER) | BIT(ROLE_PLATFORM_ADMIN) },
 	[PERM_SESSION_READ] = { "session.read",
 	    "see all sessions and their transcripts", PEOPLE },
 	[PERM_USAGE_READ] = { "usage.read", "see usage and metrics",

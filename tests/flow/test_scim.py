@@ -520,6 +520,26 @@ class ScimTest(unittest.TestCase):
                          403)
         self.assertEqual(Caller(self.rig, self.dir.key).put("scim", {
             "default_role": "account_owner"}).status, 403)
+        # Nor takes what others have, nor speaks as the directory.
+        owner = caller(self.rig, "account_owner", "globex")
+        admin = caller(self.rig, "account_admin", "globex")
+        self.assertEqual(owner.put("scim", {"group_roles": [
+            {"group": "Owners", "role": "account_owner"}]}).status, 200)
+        self.assertEqual(admin.put("scim", {"group_roles": []}).status, 403)
+        self.refused(Directory(self.rig, "globex", admin.key).group(
+            "Owners"), 403)
+        self.assertEqual(admin.post("roles", {
+            "name": "sneaky", "permissions": ["scim.manage"]}).status, 403)
+        self.assertEqual(admin.post("api-keys", {
+            "name": "sneaky", "role": "directory"}).status, 403)
+        self.assertEqual(owner.put("scim", {"group_roles": []}).status, 200)
+        self.assertEqual(admin.put("scim", {"group_roles": [
+            {"group": "A", "role": "account_admin"}]}).status, 200)
+        owner.post("roles", {"name": "mapped", "permissions": []})
+        owner.put("scim", {"group_roles": [{"group": "M", "role": "mapped"}]})
+        kept = owner.delete("roles/mapped")
+        self.assertEqual(kept.status, 409, kept)
+        self.assertIn("SCIM", kept.json["detail"])
         reply = self.owner.put("scim", {"default_role": "nothing"})
         self.assertEqual((reply.status, pointers(reply)), (422, ["/role"]))
         self.assertEqual(self.globex.put("scim", {

@@ -247,41 +247,64 @@ MANAGE_HANDLER(api_scim_group_get, group_get)
 /* --- which group has which role, at /api/v1 ------------------------------ */
 
 static int
-settings_show(struct manage *m, struct err *e)
+settings_read(struct manage *m, json_t **ret, struct err *e)
 {
 	struct db_call call = { .stmt = &scim_store_settings,
 		.param = { m->account },
 		.nparams = 1 };
-	json_auto_t *shown = NULL;
 
 	if (manage_read(m, &call, e) != 0)
 		return -1;
-	shown = rows_object(call.result, 0, scim_store_settings_cols);
+	*ret = rows_object(call.result, 0, scim_store_settings_cols);
+	return 0;
+}
+
+static int
+settings_show(struct manage *m, struct err *e)
+{
+	json_auto_t *shown = NULL;
+
+	if (settings_read(m, &shown, e) != 0)
+		return -1;
 	return manage_answer(m, 200, shown, NULL);
 }
 MANAGE_HANDLER(api_scim_settings_get, settings_show)
 
+/* May the caller give, and take, all roles of these settings? */
+static int
+settings_within(struct manage *m, const json_t *settings, struct err *e)
+{
+	const char *role =
+	    json_string_value(json_object_get(settings, "default_role"));
+	const json_t *v;
+	size_t i;
+
+	if (role != NULL && manage_within(m, role, e) != 0)
+		return -1;
+	json_array_foreach(json_object_get(settings, "group_roles"), i, v)
+	{
+		role = json_string_value(json_object_get(v, "role"));
+		if (manage_within(m, role, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 settings_put(struct manage *m, struct err *e)
 {
-	const json_t *list, *v;
+	const json_t *list;
 	const char *role;
-	size_t i;
+	json_auto_t *was = NULL;
 
-	if (manage_body(m, "scim_settings", e) != 0)
+	if (manage_body(m, "scim_settings", e) != 0 ||
+	    settings_within(m, m->body, e) != 0 ||
+	    settings_read(m, &was, e) != 0 || settings_within(m, was, e) != 0)
 		return -1;
 	role = manage_text(m, "default_role");
 	if (role == NULL)
 		role = "viewer";
-	if (manage_within(m, role, e) != 0)
-		return -1;
 	list = json_object_get(m->body, "group_roles");
-	json_array_foreach(list, i, v)
-	{
-		if (manage_within(m,
-			json_string_value(json_object_get(v, "role")), e) != 0)
-			return -1;
-	}
 	struct db_call calls[2] = {
 		{ .stmt = &scim_store_settings_put,
 		    .param = { m->account, role,
@@ -294,6 +317,7 @@ settings_put(struct manage *m, struct err *e)
 	struct manage_change c = { .action = "scim.settings",
 		.object = "account",
 		.id = m->account,
+		.before = was,
 		.after = m->body,
 		.calls = calls,
 		.ncalls = 2 };

@@ -25,7 +25,7 @@ static const char *const may[ROLE_COUNT] = {
 	[ROLE_SUPPORT] = "pmcrfRae",
 	[ROLE_ANALYST] = "pmrRaeg",
 	[ROLE_AGENT_MANAGER] = "pmcrsfRabdwxeg",
-	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOiyeg",
+	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOieg",
 	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWEXabdklwxuvoOiIyeg",
 	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTEXabdklwxuvoOiIDyeg",
 };
