@@ -1,4 +1,6 @@
 -- needs: SELECT, UPDATE (last_used_at) ON control.agent_instances
+-- needs: SELECT, UPDATE (last_used_at) ON control.api_keys
+-- needs: SELECT, UPDATE (last_used_at) ON control.widget_keys
 -- needs: SELECT ON data.products
 -- needs: SELECT ON data.documents
 -- needs: SELECT ON data.chunks
@@ -21,6 +23,26 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION gate.agents_used(uuid[], uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.agents_used(uuid[], uuid[]) TO sb_chat;
+
+-- The same of keys, API keys and widget keys together.
+CREATE OR REPLACE FUNCTION gate.keys_used(accounts uuid[], keys uuid[])
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = control, data, pg_temp
+AS $$
+	UPDATE api_keys k SET last_used_at = now()
+	FROM unnest(accounts, keys) AS v(a, i)
+	WHERE k.account_id = v.a AND k.id = v.i
+	AND (k.last_used_at IS NULL
+		OR k.last_used_at < now() - interval '55 seconds');
+	UPDATE widget_keys k SET last_used_at = now()
+	FROM unnest(accounts, keys) AS v(a, i)
+	WHERE k.account_id = v.a AND k.id = v.i
+	AND (k.last_used_at IS NULL
+		OR k.last_used_at < now() - interval '55 seconds');
+$$;
+REVOKE ALL ON FUNCTION gate.keys_used(uuid[], uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.keys_used(uuid[], uuid[]) TO sb_chat, sb_admin;
 
 -- Full-text search of what the transaction's account sells and has written; its
 -- account comes from the transaction alone, and without one there is nothing.

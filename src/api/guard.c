@@ -12,6 +12,7 @@
 #include "api/browser.h"
 #include "auth/key.h"
 #include "auth/token.h"
+#include "auth/used.h"
 #include "auth/widget_token.h"
 #include "http/request.h"
 #include "shm/epoch.h"
@@ -286,7 +287,12 @@ int
 guard_check(struct app *app, struct http_req *req, const struct route *route,
     struct caller *out, struct err *e)
 {
-	return check_until(app, req, route, req->started + LOOKUP_WAIT, out, e);
+	if (check_until(app, req, route, req->started + LOOKUP_WAIT, out, e) !=
+	    0)
+		return -1;
+	if (out->key != NULL)
+		key_used(out->key);
+	return 0;
 }
 
 int

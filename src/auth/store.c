@@ -104,6 +104,9 @@ const struct db_stmt auth_store_widget_key_create = { "auth_widget_key_create",
 	"ARRAY(SELECT jsonb_array_elements_text($7::jsonb)), "
 	"coalesce($8::timestamptz, now()), coalesce($9::jsonb, '{}'))" };
 
+const struct db_stmt auth_store_keys_used = { "auth_keys_used",
+	"SELECT gate.keys_used($1::uuid[], $2::uuid[])" };
+
 const struct db_stmt auth_store_visitor_secrets = { "auth_visitor_secrets",
 	"SELECT id, encode(sealed, 'hex') FROM visitor_secrets "
 	"WHERE account_id = $1::uuid AND revoked_at IS NULL "

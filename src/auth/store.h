@@ -45,6 +45,9 @@ extern const struct db_stmt auth_store_api_key_create;
  * made when: NULL now, appearance as JSON: NULL none) */
 extern const struct db_stmt auth_store_widget_key_create;
 
+/* (accounts, keys of theirs), arrays */
+extern const struct db_stmt auth_store_keys_used;
+
 /* (account): id, sealed in hexadecimal, of those that are good */
 extern const struct db_stmt auth_store_visitor_secrets;
 /* (account, id, external id, name or NULL, e-mail address or NULL) */

@@ -16,8 +16,8 @@ struct db_pool;
 void chat_used_add(const struct uuid *account, const struct uuid *agent);
 /*
  * Empty the set into the database (sb_chat).  For the housekeeping of a
- * worker, about once a minute.  0, or -1 (ERR_UNAVAILABLE: that minute is
- * lost, which hurts nobody).
+ * worker, about once a minute.  1 when there was any, 0, or -1
+ * (ERR_UNAVAILABLE: that minute is lost, which hurts nobody).
  */
 int chat_used_flush(struct db_pool *, int64_t deadline, struct err *e);
 

@@ -466,10 +466,11 @@ store_key_widget(struct db_pool *db, const struct uuid *account,
 	" FROM agent_instances i WHERE i.account_id = k.account_id"            \
 	" AND i.id = k.agent_instance_id) AS agent,"                           \
 	" to_jsonb(allowed_origins) AS origins, NULL AS "                      \
-	"expires_at, " ROWS_UTC("revoked_at") " AS revoked_at, NULL AS "       \
-					      "last_used_at, " ROWS_UTC(       \
-						  "created_at") " AS "         \
-								"created_at"
+	"expires_at, " ROWS_UTC("revoked_at") " AS revoked_at, " ROWS_UTC(     \
+	    "last_used_at") " AS last_used_at, " ROWS_UTC("created_at") " AS " \
+									"crea" \
+									"ted_" \
+									"at"
 
 static const struct db_stmt key_list_sql = { "cli_key_list",
 	"SELECT " KEY_COLS_API " FROM api_keys WHERE account_id = $1"

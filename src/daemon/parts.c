@@ -17,6 +17,7 @@
 #include "auth/probe.h"
 #include "auth/session_key.h"
 #include "auth/token.h"
+#include "auth/used.h"
 #include "cache/cold.h"
 #include "chat/event_log.h"
 #include "chat/live.h"
@@ -472,17 +473,23 @@ parts_open(struct parts *p, struct err *e)
 	return 0;
 }
 
-/* last_used_at, once a minute. */
+/* last_used_at: at once after a minute of quiet, then once a minute. */
 static void
 flush_used(struct parts *p)
 {
+	int64_t deadline = clock_mono() + 2 * CLOCK_S;
 	struct err e = { 0 };
+	int keys, agents = 0;
 
 	if (clock_mono() - p->used_flushed < USED_EVERY)
 		return;
-	p->used_flushed = clock_mono();
-	if (chat_used_flush(p->db, clock_mono() + 2 * CLOCK_S, &e) != 0)
+	keys = keys_used_flush(p->db, deadline, &e);
+	if (p->process->kind == PROC_CHAT)
+		agents = chat_used_flush(p->db, deadline, &e);
+	if (keys < 0 || agents < 0)
 		log_event(LOG_WARN, "last_used_lost", "error", e.text, NULL);
+	if (keys != 0 || agents != 0)
+		p->used_flushed = clock_mono();
 }
 
 /* What belongs to the platform: prices, and the keys that sign tokens. */
@@ -534,10 +541,11 @@ parts_refresh(struct parts *p)
 	db_replica_look(p->db);
 	if (p->app.tokens != NULL)
 		refresh_platform(p);
+	if (p->process->kind != PROC_LISTENER)
+		flush_used(p);
 	if (p->process->kind != PROC_CHAT)
 		return;
 	preload(p);
-	flush_used(p);
 	event_log_tidy(p->turns_dir);
 }
 

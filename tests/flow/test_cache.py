@@ -98,7 +98,7 @@ class CacheTest(unittest.TestCase):
             elif not re.match(r"COMMIT|SET LOCAL", statement):
                 open_.setdefault(pid, []).append(statement)
         return [t for t in done if t and not re.search(
-            r"gate\.(agents_used|prices|most_used|agent_names|epochs)", t[0])]
+            r"gate\.(agents_used|keys_used|prices|most_used|agent_names|epochs)", t[0])]
 
     # -- a turn's reads ----------------------------------------------------
 

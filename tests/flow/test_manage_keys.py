@@ -60,6 +60,51 @@ class KeysTest(unittest.TestCase):
         self.assertEqual(self.owner.delete(path).status, 204)
         self.assertEqual(self.owner.post(path + "/rotate", {}).status, 409)
 
+    def test_last_use(self):
+        """When a key was last let in: told within seconds of its first use,
+        then at most once a minute, and no change of configuration."""
+        api = self.owner.post("api-keys", {"name": "u", "role": "viewer"}).json
+        widget = self.owner.post("widget-keys", {
+            "name": "u", "allowed_origins": ["https://a.example"]}).json
+        paths = [f"api-keys/{api['id']}", f"widget-keys/{widget['id']}"]
+        shown = [self.owner.get(p) for p in paths]
+        self.assertEqual([r.json["last_used_at"] for r in shown],
+                         [None, None])
+
+        def use():
+            self.assertEqual(self.status(api["key"]), 200)
+            self.assertEqual(self.rig.chat(headers={
+                "X-Widget-Key": widget["key"],
+                "Origin": "https://a.example"}).status, 200)
+        since = datetime.now(timezone.utc)
+        use()
+        # a refused one is no use
+        self.assertEqual(Caller(self.rig, api["key"], "globex").get().status,
+                         404)
+
+        def told():
+            return [self.owner.get(p).json["last_used_at"] for p in paths]
+        wait_until(lambda: None not in told(), 70, "told")
+        first = told()
+
+        def at(text):
+            return datetime.fromisoformat(text.replace("Z", "+00:00"))
+        for text in first:
+            self.assertLess(abs((at(text) - since).total_seconds()), 75)
+        self.assertEqual([self.owner.get(p).headers["etag"] for p in paths],
+                         [r.headers["etag"] for r in shown])
+        epoch = self.rig.sql("select config_epoch from accounts")
+        for _ in range(20):
+            use()
+        for was, now in zip(first, told()):
+            self.assertTrue(was == now or (
+                at(now) - at(was)).total_seconds() >= 55, (was, now))
+        self.assertEqual(
+            self.rig.sql("select config_epoch from accounts"), epoch)
+        listed = self.rig.cli("key", "list", "acme-healthcare")["data"]
+        self.assertEqual([k["last_used_at"] for k in listed
+                          if k["id"] == widget["id"]], [told()[1]])
+
     def test_expiry(self):
         made = self.owner.post("api-keys", {
             "name": "short", "role": "viewer", "expires_at": later(1.5)})

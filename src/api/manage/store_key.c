@@ -46,7 +46,7 @@ const struct db_stmt manage_store_api_key_end = { "manage_api_key_end",
 #define WIDGET_COLS                                                            \
 	"id, name, prefix, agent_instance_id, "                                \
 	"to_jsonb(allowed_origins), appearance, " WIDGET_STATUS ", " REVOKED   \
-	", " MADE
+	", " USED ", " MADE
 #define WIDGET_STATE                                                           \
 	STORE_STATE("name, agent_instance_id, allowed_origins, appearance, "   \
 		    "revoked_at")
@@ -55,7 +55,8 @@ const struct rows_col manage_store_widget_key_cols[] = { { "id", ROW_TEXT },
 	{ "name", ROW_TEXT }, { "prefix", ROW_TEXT }, { "agent_id", ROW_TEXT },
 	{ "allowed_origins", ROW_JSON }, { "appearance", ROW_JSON },
 	{ "status", ROW_TEXT }, { "revoked_at", ROW_TEXT },
-	{ "created_at", ROW_TEXT }, { NULL, ROW_END } };
+	{ "last_used_at", ROW_TEXT }, { "created_at", ROW_TEXT },
+	{ NULL, ROW_END } };
 const struct db_stmt manage_store_widget_key = { "manage_widget_key",
 	"SELECT " WIDGET_COLS ", " WIDGET_STATE " FROM widget_keys "
 	"WHERE account_id = $1::uuid AND id = $2::uuid" };

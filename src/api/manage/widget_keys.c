@@ -108,10 +108,10 @@ key_create(struct manage *m, struct err *e)
 	json_t *looks = json_object_get(m->body, "appearance");
 
 	looks = looks != NULL ? json_incref(looks) : json_object();
-	shown = json_pack("{s:s, s:s, s:s, s:s?, s:O, s:o, s:s, s:n, s:s}",
+	shown = json_pack("{s:s, s:s, s:s, s:s?, s:O, s:o, s:s, s:n, s:n, s:s}",
 	    "id", k->id, "name", name, "prefix", k->prefix, "agent_id", agent,
 	    "allowed_origins", origins, "appearance", looks, "status", "active",
-	    "revoked_at", "created_at", k->created_at);
+	    "revoked_at", "last_used_at", "created_at", k->created_at);
 
 	struct db_call call = { .stmt = &auth_store_widget_key_create,
 		.param = { m->account, k->id, name, k->prefix, k->hash, agent,

@@ -14,6 +14,7 @@
 #include "api/guard.h"
 #include "auth/key.h"
 #include "auth/token.h"
+#include "auth/used.h"
 #include "auth/widget_token.h"
 #include "http/request.h"
 
@@ -47,6 +48,15 @@ keys_find(struct keys *k, enum key_kind kind, const char *secret,
 			return 0;
 		}
 	return err_set(e, ERR_UNKNOWN, "not known");
+}
+
+static int used;
+
+void
+key_used(const struct key *k)
+{
+	assert_non_null(k);
+	used++;
 }
 
 int
@@ -217,7 +227,7 @@ begin(void **state)
 	static char *origins[] = { exact, local };
 
 	(void)state;
-	key_refs = account_refs = 0;
+	key_refs = account_refs = used = 0;
 	database_away = false;
 	person_role = ROLE_VIEWER;
 	factor_wanted = factor_shown = false;
@@ -320,7 +330,9 @@ roles_may_what_the_table_says(void **state)
 	header("authorization", "Bearer sb_live_viewer");
 	refused(ERR_DENIED);
 	header("authorization", "bearer   sb_live_owner");
+	assert_int_equal(used, 0);
 	assert_int_equal(check(&talk), ERR_NONE);
+	assert_int_equal(used, 1);
 	assert_ptr_equal(who.key, &owner);
 	assert_ptr_equal(who.account, &acme);
 	assert_null(who.origin);
