@@ -24,22 +24,27 @@ $$;
 REVOKE ALL ON FUNCTION gate.agents_used(uuid[], uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.agents_used(uuid[], uuid[]) TO sb_chat;
 
--- The same of keys, API keys and widget keys together.
+-- The same of keys, API keys and widget keys together.  A row that somebody has
+-- locked is left: two workers would wait for each other in a circle.
 CREATE OR REPLACE FUNCTION gate.keys_used(accounts uuid[], keys uuid[])
 RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = control, data, pg_temp
 AS $$
-	UPDATE api_keys k SET last_used_at = now()
-	FROM unnest(accounts, keys) AS v(a, i)
-	WHERE k.account_id = v.a AND k.id = v.i
-	AND (k.last_used_at IS NULL
-		OR k.last_used_at < now() - interval '55 seconds');
-	UPDATE widget_keys k SET last_used_at = now()
-	FROM unnest(accounts, keys) AS v(a, i)
-	WHERE k.account_id = v.a AND k.id = v.i
-	AND (k.last_used_at IS NULL
-		OR k.last_used_at < now() - interval '55 seconds');
+	UPDATE api_keys u SET last_used_at = now()
+	FROM (SELECT k.account_id, k.id FROM unnest(accounts, keys) AS v(a, i)
+		JOIN api_keys k ON k.account_id = v.a AND k.id = v.i
+		WHERE k.last_used_at IS NULL
+		OR k.last_used_at < now() - interval '55 seconds'
+		FOR NO KEY UPDATE OF k SKIP LOCKED) f
+	WHERE u.account_id = f.account_id AND u.id = f.id;
+	UPDATE widget_keys u SET last_used_at = now()
+	FROM (SELECT k.account_id, k.id FROM unnest(accounts, keys) AS v(a, i)
+		JOIN widget_keys k ON k.account_id = v.a AND k.id = v.i
+		WHERE k.last_used_at IS NULL
+		OR k.last_used_at < now() - interval '55 seconds'
+		FOR NO KEY UPDATE OF k SKIP LOCKED) f
+	WHERE u.account_id = f.account_id AND u.id = f.id;
 $$;
 REVOKE ALL ON FUNCTION gate.keys_used(uuid[], uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.keys_used(uuid[], uuid[]) TO sb_chat, sb_admin;

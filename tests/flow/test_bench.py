@@ -15,7 +15,7 @@ class BenchTest(unittest.TestCase):
             [sys.executable, os.path.join(HERE, "..", "..", "bench", "run"),
              "--seconds", "1", "--rounds", "1", "--paced", "20", "--turns",
              "10100", "--accounts", "20", "--json", "--only",
-             "turns,latency,read,first,config,memory,scale"],
+             "turns,latency,read,first,config,guard,memory,scale"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             timeout=300, env=dict(os.environ, SB_PG_FSYNC="on"))
         self.assertEqual(done.returncode, 0, done.stderr[-3000:])
@@ -26,6 +26,9 @@ class BenchTest(unittest.TestCase):
         self.assertGreater(got["cpu_us_prototype"], 1)
         self.assertEqual(got["first"]["turn"]["errors"], 0)
         self.assertGreater(got["config_ms"], 0)
+        self.assertEqual(len(got["guard"]), 5)
+        self.assertTrue(all(0 < us["p50"] <= us["p99"]
+                            for us in got["guard"].values()), got["guard"])
         self.assertGreater(got["scale"]["idle"], 1e6)
         self.assertGreater(len(got["rows"]), 15)
 
