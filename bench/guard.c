@@ -180,7 +180,7 @@ measure(const json_t *caller, int n)
 int
 main(int argc, char **argv)
 {
-	json_auto_t *out = json_object(), *callers;
+	json_auto_t *out = json_object(), *callers = NULL;
 	const json_t *caller;
 	int opt, n = 20000;
 	size_t i;

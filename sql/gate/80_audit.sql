@@ -55,7 +55,7 @@ END $$;
 REVOKE ALL ON FUNCTION gate.audit_append(uuid, text, text, text, text, text, text, text, text,
 	text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.audit_append(uuid, text, text, text, text, text, text, text, text,
-	text, text) TO sb_admin, sb_job;
+	text, text) TO sb_admin, sb_job, sb_owner;
 
 -- ${n} rows were changed: if none, end the transaction, so that no entry tells
 -- of what did not happen.

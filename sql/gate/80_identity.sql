@@ -220,6 +220,18 @@ END $$;
 REVOKE ALL ON FUNCTION gate.sign_in_end(uuid, uuid, bytea, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.sign_in_end(uuid, uuid, bytea, text) TO sb_admin;
 
+-- Whose sign-in a refresh token is of, whether that is good still or not.
+CREATE OR REPLACE FUNCTION gate.sign_in_of(p_hash bytea)
+RETURNS TABLE (user_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT i.user_id, i.id
+	FROM refresh_tokens t JOIN sign_ins i ON i.id = t.sign_in_id
+	WHERE t.token_hash = p_hash
+$$;
+REVOKE ALL ON FUNCTION gate.sign_in_of(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.sign_in_of(bytea) TO sb_admin;
+
 -- Where a person is signed in, the latest first.
 CREATE OR REPLACE FUNCTION gate.sign_ins(p_user uuid, p_before uuid, p_limit integer)
 RETURNS TABLE (id uuid, address text, user_agent text, created_at timestamptz,

@@ -11,6 +11,7 @@
 #include "api/json_body.h"
 #include "api/problem.h"
 #include "api/reply.h"
+#include "api/sign_out.h"
 #include "api/validate.h"
 #include "auth/key.h"
 #include "auth/sign_in.h"
@@ -80,13 +81,15 @@ api_auth_refresh(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
+	const struct sign_in_from from = { .address = req->client_address,
+		.request_id = req->request_id };
 	struct sign_in in;
 	struct err e = { 0 };
 
 	(void)who;
 	if (json_body(app, req, "refresh", &body, &errors, &e) < 0 ||
 	    sign_in_refresh(app->db, json_body_text(body, "refresh_token"),
-		app->refresh_s, deadline_of(req), &in, &e) < 0)
+		&from, app->refresh_s, deadline_of(req), &in, &e) < 0)
 		problem_send(req, resp, &e, errors);
 	else
 		send_tokens(app, req, resp, &in);
@@ -100,6 +103,8 @@ api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
 {
 	json_auto_t *body = NULL, *errors = NULL;
 	const char *token, *bearer = guard_bearer(req), *text;
+	const struct sign_in_from from = { .address = req->client_address,
+		.request_id = req->request_id };
 	struct err e = { 0 };
 	struct token t = { 0 };
 	int64_t n = 0;
@@ -115,13 +120,13 @@ api_auth_logout(struct app *app, struct http_req *req, struct http_resp *resp,
 		goto refuse;
 	}
 	if (token != NULL) {
-		if (sign_in_end_refresh(app->db, token, deadline_of(req), &e) <
-		    0)
+		if (sign_in_end_refresh(
+			app->db, token, &from, deadline_of(req), &e) < 0)
 			goto refuse;
 	} else if (token_check(app->tokens, bearer, deadline_of(req), &t, &e) <
 		       0 ||
-		   sign_in_end(app->db, &t.user, &t.sign_in, "signed out",
-		       deadline_of(req), &n, &e) < 0) {
+		   sign_out(app, req, &t.user, &t.sign_in, "signed out", &n,
+		       &e) < 0) {
 		goto refuse;
 	}
 	/* The next request is not to depend on the listener's ear. */
@@ -178,9 +183,8 @@ end_sign_ins(struct app *app, struct http_req *req, struct http_resp *resp,
 	struct err e = { 0 };
 	int64_t n;
 
-	if (guard_person(who, &e) < 0 ||
-	    sign_in_end(app->db, &who->key->id, id, "ended by the person",
-		deadline_of(req), &n, &e) < 0)
+	if (guard_person(who, &e) < 0 || sign_out(app, req, &who->key->id, id,
+					     "ended by the person", &n, &e) < 0)
 		problem_send(req, resp, &e, NULL);
 	else if (id != NULL && n == 0) {
 		err_set(&e, ERR_NOT_FOUND, "nothing has this id");

@@ -7,6 +7,7 @@
 #include "api/app.h"
 #include "api/guard.h"
 #include "api/place.h"
+#include "api/sign_out.h"
 #include "auth/browser.h"
 #include "auth/key.h"
 #include "auth/sign_in.h"
@@ -197,8 +198,8 @@ browser_end(struct app *app, struct http_req *req, struct http_resp *resp,
 {
 	int64_t n;
 
-	if (sign_in_end(app->db, &who->key->id, &who->sign_in, "signed out",
-		deadline_of(req), &n, e) != 0)
+	if (sign_out(app, req, &who->key->id, &who->sign_in, "signed out", &n,
+		e) != 0)
 		return -1;
 	/* The listener hears of it in a moment; the next request is not to
 	 * depend on that. */

@@ -114,20 +114,19 @@ begin(struct db_pool *db, const struct sign_in_from *from, int64_t refresh_s,
  * is compared either way. */
 static int
 look_up(struct db_pool *db, const char *email, const char *password,
-    int64_t deadline, const void *ctx, struct token *t, bool *good,
+    int64_t deadline, const void *ctx, struct token *t, bool *known, bool *good,
     struct err *e)
 {
 	struct db_call find = { .stmt = &auth_store_person_by_email,
 		.param = { email },
 		.nparams = 1 };
 	struct pwhash_answer answer;
-	bool known;
 
 	if (db_run(db, DB_CONTROL, NULL, &find, 1, deadline, ctx, e) != 0)
 		return -1;
-	known = db_rows(find.result) == 1 &&
-	        db_uuid(find.result, 0, 0, &t->user) == 0;
-	if (pwhash_check(known ? db_text(find.result, 0, 3) : NULL, password,
+	*known = db_rows(find.result) == 1 &&
+	         db_uuid(find.result, 0, 0, &t->user) == 0;
+	if (pwhash_check(*known ? db_text(find.result, 0, 3) : NULL, password,
 		&answer, e) != 0)
 		return -1;
 	*good = answer.ok;
@@ -155,6 +154,55 @@ second(struct db_pool *db, struct vault *v, struct token *t, const char *code,
 	return 0;
 }
 
+/*
+ * What is noticed, not done: it stands in the record for whoever looks there,
+ * and an answer does not wait for want of it.  ${user} may be NULL.
+ */
+static void
+notice(struct db_pool *db, const char *action, const char *user,
+    const struct sign_in_from *from, const json_t *what, int64_t deadline)
+{
+	const struct audit_entry entry = { .action = action,
+		.actor_kind = "system",
+		.address = from->address,
+		.request_id = from->request_id,
+		.object_kind = "user",
+		.object_id = user,
+		.after = what };
+	void *ctx = mem_root("notice");
+	struct err e = { 0 };
+	struct db_call call;
+
+	audit_call(ctx, NULL, &entry, &call);
+	if (db_run(db, DB_WRITE, NULL, &call, 1, deadline, ctx, &e) != 0)
+		log_event(LOG_ERROR, "not_recorded", "action", action, "user",
+		    user, "address", from->address, "error", e.text, NULL);
+	mem_free(ctx);
+}
+
+/*
+ * A burst of failures is noticed once, when it becomes one; whether there is
+ * such a person makes no difference to the time it takes.  What was typed
+ * stands nowhere: it may have been a password.
+ */
+static void
+failed(struct db_pool *db, const char *email, const struct sign_in_from *from,
+    const struct uuid *user, int64_t now, int64_t deadline)
+{
+	int n = throttle_failed(email, from->client, now);
+	json_auto_t *what = NULL;
+	char id[UUID_TEXT];
+
+	if (n == 0)
+		return;
+	what = json_pack(
+	    "{s:i, s:b}", "failures", n, "of_address", n == THROTTLE_ADDRESS);
+	if (user != NULL)
+		id_format(user, id);
+	notice(db, "user.sign_in_failed", user != NULL ? id : NULL, from, what,
+	    deadline);
+}
+
 /* Who it is, by all that was shown. */
 static int
 prove(struct db_pool *db, struct vault *v, const char *email,
@@ -162,7 +210,7 @@ prove(struct db_pool *db, struct vault *v, const char *email,
     int64_t deadline, const void *ctx, struct token *t, struct err *e)
 {
 	int64_t now = clock_mono();
-	bool good = false;
+	bool known = false, good = false;
 	char *prepared;
 	int wait, rc;
 
@@ -174,14 +222,14 @@ prove(struct db_pool *db, struct vault *v, const char *email,
 	    password_prepare(
 		ctx, password, strlen(password), &prepared, NULL) != 0)
 		return refuse(e);
-	rc = look_up(db, email, prepared, deadline, ctx, t, &good, e);
+	rc = look_up(db, email, prepared, deadline, ctx, t, &known, &good, e);
 	crypto_wipe(prepared, strlen(prepared));
 	if (rc == 0 && good)
 		rc = second(db, v, t, code, deadline, &good, e);
 	if (rc != 0)
 		return -1;
 	if (!good) {
-		throttle_failed(email, from->client, now);
+		failed(db, email, from, known ? &t->user : NULL, now, deadline);
 		return refuse(e);
 	}
 	return throttle_succeeded(email, from->client, now) == 0 ? 0
@@ -252,7 +300,9 @@ sign_in_second(struct db_pool *db, struct vault *v, struct challenge *c,
 
 /* The row of a refresh: its first four columns are the token's. */
 static int
-read_refreshed(const struct db_result *r, struct token *t, struct err *e)
+read_refreshed(struct db_pool *db, const struct db_result *r,
+    const struct sign_in_from *from, int64_t deadline, struct token *t,
+    struct err *e)
 {
 	char user[UUID_TEXT];
 
@@ -266,12 +316,14 @@ read_refreshed(const struct db_result *r, struct token *t, struct err *e)
 		return 0;
 	id_format(&t->user, user);
 	log_event(LOG_WARN, "refresh_token_reused", "user", user, NULL);
+	notice(db, "user.refresh_reused", user, from, NULL, deadline);
 	return refuse_refresh(e);
 }
 
 int
-sign_in_refresh(struct db_pool *db, const char *text, int64_t refresh_s,
-    int64_t deadline, struct sign_in *out, struct err *e)
+sign_in_refresh(struct db_pool *db, const char *text,
+    const struct sign_in_from *from, int64_t refresh_s, int64_t deadline,
+    struct sign_in *out, struct err *e)
 {
 	unsigned char hash[HASH_SIZE], next[HASH_SIZE];
 	char seconds[24];
@@ -291,53 +343,82 @@ sign_in_refresh(struct db_pool *db, const char *text, int64_t refresh_s,
 	refresh_make(out->refresh, next);
 	rc = db_run(db, DB_WRITE, NULL, &call, 1, deadline, ctx, e);
 	if (rc == 0)
-		rc = read_refreshed(call.result, &out->token, e);
-	mem_free(ctx);
-	return rc;
-}
-
-static int
-end(struct db_pool *db, const char *user, const char *id,
-    const unsigned char *hash, const char *reason, int64_t deadline, int64_t *n,
-    struct err *e)
-{
-	struct db_call call = { .stmt = &auth_store_sign_in_end,
-		.param = { user, id, (const char *)hash, reason },
-		.nparams = 4,
-		.binary = hash != NULL ? 1U << 2 : 0 };
-	void *ctx = mem_root("sign out");
-	int rc;
-
-	call.plen[2] = hash != NULL ? HASH_SIZE : 0;
-	rc = db_run(db, DB_WRITE, NULL, &call, 1, deadline, ctx, e);
-	if (rc == 0 && n != NULL)
-		*n = db_int(call.result, 0, 0);
+		rc = read_refreshed(
+		    db, call.result, from, deadline, &out->token, e);
 	mem_free(ctx);
 	return rc;
 }
 
 int
-sign_in_end_refresh(
-    struct db_pool *db, const char *text, int64_t deadline, struct err *e)
+sign_in_end_refresh(struct db_pool *db, const char *text,
+    const struct sign_in_from *from, int64_t deadline, struct err *e)
 {
 	unsigned char hash[HASH_SIZE];
+	struct db_call call = { .stmt = &auth_store_sign_in_of,
+		.param = { (const char *)hash },
+		.nparams = 1,
+		.binary = 1U };
+	void *ctx = mem_root("sign out");
+	struct uuid user, id;
+	int rc = 0;
 
-	if (refresh_hash(text, hash) != 0)
-		return 0;
-	return end(db, NULL, NULL, hash, "signed out", deadline, NULL, e);
+	call.plen[0] = HASH_SIZE;
+	if (refresh_hash(text, hash) == 0)
+		rc = db_run(db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e);
+	if (rc == 0 && call.result != NULL && db_rows(call.result) == 1 &&
+	    db_uuid(call.result, 0, 0, &user) == 0 &&
+	    db_uuid(call.result, 0, 1, &id) == 0) {
+		const struct audit_entry who = {
+			.actor_kind = "user",
+			.actor_id = db_text(call.result, 0, 0),
+			.address = from->address,
+			.request_id = from->request_id,
+		};
+
+		rc = sign_in_end(
+		    db, &user, &id, "signed out", &who, deadline, NULL, e);
+	}
+	mem_free(ctx);
+	return rc;
 }
 
 int
 sign_in_end(struct db_pool *db, const struct uuid *user, const struct uuid *id,
-    const char *reason, int64_t deadline, int64_t *n, struct err *e)
+    const char *reason, const struct audit_entry *who, int64_t deadline,
+    int64_t *n, struct err *e)
 {
 	char user_text[UUID_TEXT], id_text[UUID_TEXT];
+	json_auto_t *after = json_pack("{s:s}", "reason", reason);
+	struct audit_entry entry = *who;
+	struct db_call calls[2] = { { .stmt = id != NULL
+		                                  ? &auth_store_sign_in_end_one
+		                                  : &auth_store_sign_in_end_all,
+	    .param = { user_text, reason, id != NULL ? id_text : NULL },
+	    .nparams = id != NULL ? 3 : 2 } };
+	void *ctx = mem_root("sign out");
+	int64_t ended = 0;
+	int rc;
 
 	id_format(user, user_text);
-	if (id != NULL)
+	if (id != NULL) {
 		id_format(id, id_text);
-	return end(db, user_text, id != NULL ? id_text : NULL, NULL, reason,
-	    deadline, n, e);
+		json_object_set_new(after, "sign_in", json_string(id_text));
+	}
+	entry.action =
+	    id != NULL ? "user.sign_out" : "user.sign_out_everywhere";
+	entry.object_kind = "user";
+	entry.object_id = user_text;
+	entry.after = after;
+	audit_call(ctx, NULL, &entry, &calls[1]);
+	rc = db_run(db, DB_WRITE, NULL, calls, 2, deadline, ctx, e);
+	if (rc == 0)
+		ended = db_int(calls[0].result, 0, 0);
+	else if (id != NULL && e->code == ERR_NOT_FOUND)
+		rc = 0; /* it was over before */
+	if (rc == 0 && n != NULL)
+		*n = ended;
+	mem_free(ctx);
+	return rc;
 }
 
 /* Is ${password} the one of the row? */

@@ -14,6 +14,7 @@
 #include "util/id.h"
 
 struct challenge;
+struct audit_entry;
 struct db_pool;
 struct vault;
 
@@ -46,8 +47,9 @@ int sign_in_password(struct db_pool *, struct vault *, const char *email,
  * ${text} is not good; one that had been used ends its sign-in, and all access
  * tokens of the person, at once.
  */
-int sign_in_refresh(struct db_pool *, const char *text, int64_t refresh_s,
-    int64_t deadline, struct sign_in *out, struct err *e);
+int sign_in_refresh(struct db_pool *, const char *text,
+    const struct sign_in_from *, int64_t refresh_s, int64_t deadline,
+    struct sign_in *out, struct err *e);
 /*
  * The same in two steps, for pages that ask for the code on one of their own.
  * 0 with *t: the password is right; *factor: but the code is wanted, too, and
@@ -71,13 +73,16 @@ int sign_in_record(struct db_pool *, struct token *t, const unsigned char *hash,
     const struct sign_in_from *, int64_t refresh_s, int64_t deadline,
     const void *ctx, struct err *e);
 /* End the sign-in of this refresh token; what is no good token ends nothing. */
-int sign_in_end_refresh(
-    struct db_pool *, const char *text, int64_t deadline, struct err *e);
-/* End one sign-in of ${user}, or all (${id} NULL); how many were there in *n.
- * Her access tokens end with it. */
+int sign_in_end_refresh(struct db_pool *, const char *text,
+    const struct sign_in_from *, int64_t deadline, struct err *e);
+/*
+ * End one sign-in of ${user}, or all (${id} NULL); how many were there in *n
+ * (may be NULL).  Her access tokens end with it.  ${who} is for the record: who
+ * does it, and from where; one sign-in that was over before leaves none.
+ */
 int sign_in_end(struct db_pool *, const struct uuid *user,
-    const struct uuid *id, const char *reason, int64_t deadline, int64_t *n,
-    struct err *e);
+    const struct uuid *id, const char *reason, const struct audit_entry *who,
+    int64_t deadline, int64_t *n, struct err *e);
 /* A new password, after the old one; ends every sign-in.  ERR_DENIED when the
  * old one is wrong, ERR_INVALID when the new one may be none. */
 /* Is ${password} that of ${user}?  ERR_DENIED: no. */

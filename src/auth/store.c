@@ -74,8 +74,14 @@ const struct db_stmt auth_store_sign_in_proven = { "auth_sign_in_proven",
 const struct db_stmt auth_store_sign_in_unproven = { "auth_sign_in_unproven",
 	"SELECT gate.sign_in_unproven($1)" };
 
-const struct db_stmt auth_store_sign_in_end = { "auth_sign_in_end",
-	"SELECT gate.sign_in_end($1, $2, $3::bytea, $4)" };
+const struct db_stmt auth_store_sign_in_of = { "auth_sign_in_of",
+	"SELECT user_id, id FROM gate.sign_in_of($1::bytea)" };
+
+const struct db_stmt auth_store_sign_in_end_one = { "auth_sign_in_end_one",
+	"SELECT gate.found(gate.sign_in_end($1, $3, NULL, $2), 'sign-in')" };
+
+const struct db_stmt auth_store_sign_in_end_all = { "auth_sign_in_end_all",
+	"SELECT gate.sign_in_end($1, NULL, NULL, $2)" };
 
 const struct db_stmt auth_store_person_now = { "auth_person_now",
 	"SELECT slot, token_version FROM gate.person_now($1)" };

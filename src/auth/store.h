@@ -19,7 +19,8 @@ extern const struct db_stmt auth_store_signing_key_retire,
 extern const struct db_stmt auth_store_person_by_email,
     auth_store_person_password, auth_store_person_set_password,
     auth_store_person_show, auth_store_sign_in_begin,
-    auth_store_sign_in_refresh, auth_store_sign_in_end, auth_store_sign_ins,
+    auth_store_sign_in_refresh, auth_store_sign_in_of,
+    auth_store_sign_in_end_one, auth_store_sign_in_end_all, auth_store_sign_ins,
     auth_store_sign_in_proven, auth_store_sign_in_unproven;
 /* Of browsers (sql/gate/83_browser.sql). */
 extern const struct db_stmt auth_store_person_now, auth_store_browser_renew;

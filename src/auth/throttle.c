@@ -323,32 +323,40 @@ spans_more(uint64_t word, const struct key *k, int64_t now)
 #define PAIR_COUNTS ((uint64_t)COUNT_MAX << 30)
 #define SPANS_COUNTS ((UINT64_C(1) << 28) - 1)
 
-static void
+/* How many there are now. */
+static unsigned
 pair_count(const char *email, const char *address, int64_t now)
 {
 	struct key k = key_pair(email, address);
-	uint64_t word;
+	uint64_t word, more;
 	int i;
 
 	do {
 		i = place_of(&k, PAIR_TAG, now, pair_age, PAIR_COUNTS);
 		word = atomic_load(&k.set[i]);
-	} while (!atomic_compare_exchange_strong(
-	    &k.set[i], &word, pair_more(word, &k, now)));
+		more = pair_more(word, &k, now);
+	} while (!atomic_compare_exchange_strong(&k.set[i], &word, more));
+	return pair_read(more, now).count;
 }
 
-static void
+static unsigned
 address_count(const char *address, int64_t now)
 {
 	struct key k = key_address(address);
-	uint64_t word;
+	uint64_t word, more;
+	struct spans s;
+	unsigned sum = 0;
 	int i;
 
 	do {
 		i = place_of(&k, ADDRESS_TAG, now, spans_age, SPANS_COUNTS);
 		word = atomic_load(&k.set[i]);
-	} while (!atomic_compare_exchange_strong(
-	    &k.set[i], &word, spans_more(word, &k, now)));
+		more = spans_more(word, &k, now);
+	} while (!atomic_compare_exchange_strong(&k.set[i], &word, more));
+	s = spans_read(more, now);
+	for (unsigned n = 0; n < SPANS; n++)
+		sum += s.count[n];
+	return sum;
 }
 
 /* --- what others ask -------------------------------------------------------
@@ -370,11 +378,15 @@ throttle_check(
 	return most > 0 ? -1 : 0;
 }
 
-void
+int
 throttle_failed(const char *email, const char *address, int64_t now)
 {
-	pair_count(email, address, now);
-	address_count(address, now);
+	unsigned of_pair = pair_count(email, address, now);
+	unsigned of_address = address_count(address, now);
+
+	if (of_address == THROTTLE_ADDRESS)
+		return THROTTLE_ADDRESS;
+	return of_pair == THROTTLE_FREE ? THROTTLE_FREE : 0;
 }
 
 int

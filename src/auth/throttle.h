@@ -36,8 +36,12 @@ void throttle_map(void);
 int throttle_check(
     const char *email, const char *address, int64_t now, int *retry_after_s);
 
-/* The password, the code or the person was wrong. */
-void throttle_failed(const char *email, const char *address, int64_t now);
+/*
+ * The password, the code or the person was wrong.  How many failures make a
+ * burst, when this is the one that did: THROTTLE_FREE of the pair,
+ * THROTTLE_ADDRESS of the address; else 0.
+ */
+int throttle_failed(const char *email, const char *address, int64_t now);
 
 /*
  * It was right: the pair's failures are forgotten.  -1: others have failed in

@@ -320,7 +320,8 @@ make_account(struct bench *b, const char *model, struct err *e)
 	    "configuration", "model_override", model, "model_fallback", 0);
 	keys = json_pack("[{s:s, s:s, s:s, s:s}]", "id", id[2], "slug", slug,
 	    "prefix", prefix, "key_hash", hex);
-	rc = store_scale_add(b->owner, accounts, agents, keys, &made, e);
+	rc = store_scale_add(
+	    b->owner, accounts, agents, keys, cli_who(b->c), &made, e);
 	json_decref(accounts);
 	json_decref(agents);
 	json_decref(keys);
@@ -378,7 +379,8 @@ clear_up(struct bench *b, struct err *e)
 
 	if (store_scale_find(b->owner, KIND, 1000, b->c->ctx, &ids, &n, e) != 0)
 		return -1;
-	return n > 0 ? store_scale_remove(b->owner, ids, e) : 0;
+	return n > 0 ? store_scale_remove(b->owner, ids, n, cli_who(b->c), e)
+	             : 0;
 }
 
 static int

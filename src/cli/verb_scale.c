@@ -99,7 +99,8 @@ add_some(struct scale *s, int64_t from, int64_t to, struct err *e)
 		if (s->keys_file != NULL)
 			add_key(s, slug, keys);
 	}
-	rc = store_scale_add(s->owner, accounts, agents, keys, &made, e);
+	rc = store_scale_add(
+	    s->owner, accounts, agents, keys, cli_who(s->c), &made, e);
 	json_decref(accounts);
 	json_decref(agents);
 	json_decref(keys);
@@ -140,7 +141,8 @@ remove_all(struct scale *s, struct err *e)
 	do {
 		if (store_scale_find(s->owner, KIND, REMOVE_AT_ONCE, s->c->ctx,
 			&ids, &n, e) != 0 ||
-		    (n > 0 && store_scale_remove(s->owner, ids, e) != 0))
+		    (n > 0 && store_scale_remove(
+				  s->owner, ids, n, cli_who(s->c), e) != 0))
 			return -1;
 		removed += n;
 	} while (n > 0);

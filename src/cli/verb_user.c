@@ -166,8 +166,8 @@ verb_user_sign_out(struct cli *c, struct err *e)
 
 	if (cli_db(c, &db, e) != 0 ||
 	    store_user_find(db, c->word[0], NULL, &id, NULL, e) != 0 ||
-	    sign_in_end(
-		db, &id, NULL, "ended by the operator", CLI_WAIT(), &n, e) != 0)
+	    sign_in_end(db, &id, NULL, "ended by the operator", cli_who(c),
+		CLI_WAIT(), &n, e) != 0)
 		return -1;
 	return out_done(c,
 	    json_pack("{s:s, s:I}", "email", c->word[0], "sign_ins_ended",

@@ -74,6 +74,73 @@ class IdentityTest(unittest.TestCase):
         """What ${check} says on connections of many workers."""
         return {check() for _ in range(12)}
 
+    def test_what_stands_in_the_record(self):
+        """Signing in and out, a token that comes twice, bursts of wrong
+        passwords: who, and from where; never what was typed."""
+        email = self.person()
+        (user,), = self.rig.sql(
+            f"select id from users where email = '{email}'")
+
+        def said(since=0):
+            return self.rig.sql(
+                "select action, actor_kind, actor_id, address, after from "
+                f"audit_log where object_id = '{user}' order by seq")[since:]
+        tokens = self.login(email)
+        known = len(said())
+        self.assertEqual(said()[-1][:2], ["user.sign_in", "user"])
+        self.assertEqual(self.post(LOGOUT, None, tokens["access_token"]).status,
+                         204)
+        out, = said(known)
+        self.assertEqual(out[:4], ["user.sign_out", "user", user,
+                                   "127.0.0.1"])
+        self.assertEqual(json.loads(out[4])["reason"], "signed out")
+        # what was over before leaves nothing
+        for _ in range(2):
+            self.assertEqual(self.post(LOGOUT, {
+                "refresh_token": tokens["refresh_token"]}).status, 204)
+        self.assertEqual(len(said()), known + 1)
+        by_refresh = self.login(email)
+        self.post(LOGOUT, {"refresh_token": by_refresh["refresh_token"]})
+        self.assertEqual([e[0] for e in said(known + 1)],
+                         ["user.sign_in", "user.sign_out"])
+        # everywhere: by herself, and by the operator
+        tokens = self.login(email)
+        self.rig.request("DELETE", "/api/v1/me/sign-ins",
+                         headers=self.auth(tokens["access_token"]))
+        self.rig.run("user", "sign-out", email)
+        self.assertEqual([e[:2] for e in said(known + 4)],
+                         [["user.sign_out_everywhere", "user"],
+                          ["user.sign_out_everywhere", "cli"]])
+        # a refresh token that comes twice
+        tokens = self.login(email)
+        known = len(said())
+        for want in (200, 401):
+            self.assertEqual(self.post(REFRESH, {
+                "refresh_token": tokens["refresh_token"]}).status, want)
+        self.assertEqual([e[:2] for e in said(known)],
+                         [["user.refresh_reused", "system"]])
+        # five failures are a burst, once
+        known = len(said())
+        for _ in range(7):
+            self.assertEqual(self.post(LOGIN, {
+                "email": email, "password": "not her password"}).status, 401)
+        burst, = said(known)
+        self.assertEqual(burst[:2], ["user.sign_in_failed", "system"])
+        self.assertEqual(json.loads(burst[4]),
+                         {"failures": 5, "of_address": False})
+        count = "select count(*) from audit_log where action = " \
+            "'user.sign_in_failed'"
+        before = self.rig.sql(count)
+        for _ in range(5):
+            self.post(LOGIN, {"email": "nobody-of-this-name@example.com",
+                              "password": "not her password"})
+        after = self.rig.sql(count)
+        self.assertEqual(int(after[0][0]), int(before[0][0]) + 1)
+        dump = str(self.rig.sql("select a::text from audit_log a"))
+        for secret in ("nobody-of-this-name", "not her password",
+                       tokens["refresh_token"]):
+            self.assertNotIn(secret, dump)
+
     def test_signing_in(self):
         email = self.person()
         tokens = self.login(email)

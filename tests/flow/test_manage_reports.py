@@ -1,5 +1,6 @@
 """The management API: sessions, transcripts, usage and metrics; and the
 platform's list of accounts, which no API key may see."""
+import time
 import unittest
 from datetime import datetime, timedelta, timezone
 
@@ -61,6 +62,50 @@ class ReportsTest(unittest.TestCase):
         for query in ("from=yesterday", "agent=sales", "status=done"):
             self.assertEqual(self.viewer.get(
                 "sessions?" + query).status, 422, query)
+
+    def read(self):
+        """Rows of sessions that PostgreSQL has looked at so far."""
+        return int(self.rig.sql(
+            "select sum(idx_tup_fetch + seq_tup_read) from "
+            "pg_stat_user_tables where relname like 'sessions%'",
+            role="postgres")[0][0])
+
+    def test_unusual_sessions_among_many(self):
+        """?status=failed does not look at all that ended well."""
+        many = 4000
+        self.rig.sql(
+            "with s as (select s.* from sessions s join turns t on "
+            "t.account_id = s.account_id and t.session_id = s.id where "
+            "t.status = 'completed' order by s.id limit 1), n as (select i, "
+            "(left(replace(uuid_floor(now())::text, '-', ''), 12) || '7' || "
+            "lpad(to_hex(i % 4096), 3, '0') || '8' || "
+            "lpad(to_hex(i), 15, '0'))::uuid as id "
+            f"from generate_series(1, {many}) i), made as (insert into "
+            "sessions select (jsonb_populate_record(null::sessions, "
+            "to_jsonb(s) || jsonb_build_object('id', n.id, 'session_key', "
+            "'many-' || n.i))).* from s, n returning account_id, id) "
+            "insert into turns select (jsonb_populate_record(null::turns, "
+            "to_jsonb(t) || jsonb_build_object('id', m.id, 'session_id', "
+            "m.id))).* from made m, (select t.* from turns t, s where "
+            "t.account_id = s.account_id and t.session_id = s.id limit 1) t")
+        try:
+            self.rig.sql("analyze sessions")
+            self.rig.sql("analyze turns")
+            for status, count in (("failed", 1), ("cancelled", 0),
+                                  ("running", 0)):
+                before = self.read()
+                got = self.viewer.get(f"sessions?status={status}")
+                self.assertEqual(len(got.json["data"]), count, got)
+                time.sleep(1.5)  # until PostgreSQL has added up
+                self.viewer.get("sessions?limit=1")
+                self.assertLess(self.read() - before, many / 4, status)
+            page = self.viewer.get("sessions?status=completed&limit=5")
+            self.assertEqual(len(page.json["data"]), 5)
+        finally:
+            self.rig.sql("delete from turns where session_id in (select id "
+                         "from sessions where session_key like 'many-%')")
+            self.rig.sql("delete from sessions where session_key like "
+                         "'many-%'")
 
     def test_a_transcript(self):
         long, = [s for s in self.viewer.all("sessions")

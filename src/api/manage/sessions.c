@@ -35,6 +35,15 @@ agent_asked(struct manage *m, const char **ret, struct err *e)
 	return 0;
 }
 
+static const struct db_stmt *
+list_for(const char *status)
+{
+	if (status == NULL || strcmp(status, "completed") == 0)
+		return &manage_store_sessions;
+	return strcmp(status, "running") == 0 ? &manage_store_sessions_running
+	                                      : &manage_store_sessions_unusual;
+}
+
 static int
 session_list(struct manage *m, struct err *e)
 {
@@ -48,7 +57,7 @@ session_list(struct manage *m, struct err *e)
 	    manage_time(m, "from", 0, &from, e) != 0 ||
 	    manage_time(m, "to", FAR_FUTURE, &to, e) != 0)
 		return -1;
-	struct db_call call = { .stmt = &manage_store_sessions,
+	struct db_call call = { .stmt = list_for(status),
 		.param = { m->account, agent,
 		    mem_printf(m->ctx, "%" PRId64, from),
 		    mem_printf(m->ctx, "%" PRId64, to), status },

@@ -86,8 +86,10 @@ extern const struct rows_col manage_store_sso_cols[],
     manage_store_domain_cols[];
 
 /* Sessions (store_session.c).  show: (account, id, nothing); list, newest
- * first: (account, agent, from_us, to_us, status, after, rows). */
-extern const struct db_stmt manage_store_session, manage_store_sessions;
+ * first: (account, agent, from_us, to_us, status, after, rows); _unusual for a
+ * status of failed or cancelled, _running for running. */
+extern const struct db_stmt manage_store_session, manage_store_sessions,
+    manage_store_sessions_unusual, manage_store_sessions_running;
 extern const struct rows_col manage_store_session_cols[];
 
 /* Usage (store_usage.c), metrics the same with how latencies are spread:

@@ -38,11 +38,36 @@ const struct db_stmt manage_store_session = { "manage_session",
 	"SELECT " COLS ", '' FROM sessions s "
 	"WHERE s.account_id = $1::uuid AND s.id = $2::uuid" };
 
+/*
+ * Newest first, with parameters in one order.  Most sessions have ended well,
+ * so a page of these, or of all, is found on the way; of the others their turns
+ * tell first which they may be.
+ */
+#define LIST(from)                                                             \
+	"SELECT " COLS ", s.id FROM " from " s.account_id = $1::uuid "         \
+	"AND s.id >= " FROM_ID " AND s.id < " TO_ID " "                        \
+	"AND ($6::uuid IS NULL OR s.id < $6::uuid) "                           \
+	"AND ($2::uuid IS NULL OR EXISTS (SELECT " TURNS                       \
+	"AND t.agent_instance_id = $2::uuid)) "                                \
+	"AND ($5::text IS NULL OR $5 = " STATUS ") "                           \
+	"ORDER BY s.id DESC LIMIT $7::integer"
+
 const struct db_stmt manage_store_sessions = { "manage_sessions",
-	"SELECT " COLS ", s.id FROM sessions s WHERE s.account_id = $1::uuid "
-	"AND s.id >= " FROM_ID " AND s.id < " TO_ID " "
-	"AND ($6::uuid IS NULL OR s.id < $6::uuid) "
-	"AND ($2::uuid IS NULL OR EXISTS (SELECT " TURNS
-	"AND t.agent_instance_id = $2::uuid)) "
-	"AND ($5::text IS NULL OR $5 = " STATUS ") "
-	"ORDER BY s.id DESC LIMIT $7::integer" };
+	LIST("sessions s WHERE") };
+
+const struct db_stmt manage_store_sessions_unusual = {
+	"manage_sessions_unusual",
+	LIST("(SELECT DISTINCT t.session_id FROM turns t "
+	     "WHERE t.account_id = $1::uuid AND t.status = $5::text "
+	     "AND t.status <> 'completed' "
+	     "AND ($6::uuid IS NULL OR t.session_id < $6::uuid) "
+	     "ORDER BY t.session_id DESC) f "
+	     "JOIN sessions s ON s.id = f.session_id WHERE")
+};
+
+const struct db_stmt manage_store_sessions_running = {
+	"manage_sessions_running",
+	LIST("(SELECT DISTINCT t.session_id FROM turns_open t "
+	     "WHERE t.account_id = $1::uuid) f "
+	     "JOIN sessions s ON s.id = f.session_id WHERE")
+};

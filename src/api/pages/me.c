@@ -9,6 +9,7 @@
 #include "api/pages/page.h"
 #include "api/pages/pages_priv.h"
 #include "api/problem.h"
+#include "api/sign_out.h"
 #include "auth/factor.h"
 #include "auth/key.h"
 #include "auth/sign_in.h"
@@ -215,8 +216,8 @@ end_sign_ins(struct app *app, struct http_req *req, struct http_resp *resp,
 	struct err e = { 0 };
 	int64_t n = 0;
 
-	if (sign_in_end(app->db, &who->key->id, id, "ended by the person",
-		page_deadline(req), &n, &e) != 0) {
+	if (sign_out(app, req, &who->key->id, id, "ended by the person", &n,
+		&e) != 0) {
 		page_problem(app, req, resp, &e);
 		return;
 	}

@@ -15,6 +15,7 @@
 #include "api/pages/pages_priv.h"
 #include "api/place.h"
 #include "api/problem.h"
+#include "api/sign_out.h"
 #include "api/sso_priv.h"
 #include "audit/audit.h"
 #include "auth/sign_in.h"
@@ -158,10 +159,11 @@ static int
 keep(struct app *app, struct http_req *req, struct http_resp *resp,
     const struct sso_arrival *a, const struct uuid *sign_in, struct err *e)
 {
+	struct err ignored = { 0 };
+
 	if (sso_keep(app->sso, a, sign_in, sso_deadline(req), e) == 0)
 		return 0;
-	(void)sign_in_end(app->db, &a->user, sign_in, "not kept",
-	    sso_deadline(req), NULL, NULL);
+	(void)sign_out(app, req, &a->user, sign_in, "not kept", NULL, &ignored);
 	browser_forget(app, req, resp);
 	return -1;
 }

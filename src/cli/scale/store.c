@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "audit/audit.h"
 #include "cli/rows.h"
 #include "db/db.h"
 #include "util/mem.h"
@@ -54,8 +55,17 @@ static const struct db_stmt keys_sql = { "cli_scale_keys",
 
 int
 store_scale_add(struct db_pool *owner, const json_t *accounts,
-    const json_t *agents, const json_t *keys, int64_t *made, struct err *e)
+    const json_t *agents, const json_t *keys, const struct audit_entry *who,
+    int64_t *made, struct err *e)
 {
+	json_auto_t *what = json_pack("{s:O?, s:O?, s:I, s:I}", "first",
+	    json_object_get(json_array_get(accounts, 0), "slug"), "last",
+	    json_object_get(
+		json_array_get(accounts, json_array_size(accounts) - 1),
+		"slug"),
+	    "accounts", (json_int_t)json_array_size(accounts), "agents",
+	    (json_int_t)json_array_size(agents));
+	struct audit_entry entry = *who;
 	void *ctx = mem_root("scale");
 	char *a = json_dumps(accounts, JSON_COMPACT);
 	char *g = json_dumps(agents, JSON_COMPACT);
@@ -67,8 +77,12 @@ store_scale_add(struct db_pool *owner, const json_t *accounts,
 		{ &keys_drop_sql, .param = { k }, .nparams = 1 },
 		{ &keys_sql, .param = { k }, .nparams = 1 },
 	};
-	int rc = rows_run(owner, NULL, calls, 5, ctx, e);
+	int rc;
 
+	entry.action = "scale.add";
+	entry.object_kind = "account";
+	entry.after = what;
+	rc = rows_record(owner, NULL, calls, 5, &entry, ctx, e);
 	if (rc == 0)
 		*made = db_int(calls[0].result, 0, 0);
 	if (rc == 0 && db_rows(calls[1].result) > 0)
@@ -154,8 +168,11 @@ static const struct db_stmt drops[] = {
 #define DROPS (sizeof(drops) / sizeof(drops[0]))
 
 int
-store_scale_remove(struct db_pool *owner, const char *ids, struct err *e)
+store_scale_remove(struct db_pool *owner, const char *ids, int64_t n,
+    const struct audit_entry *who, struct err *e)
 {
+	json_auto_t *what = json_pack("{s:I}", "accounts", (json_int_t)n);
+	struct audit_entry entry = *who;
 	void *ctx = mem_root("scale");
 	struct db_call calls[DROPS];
 	int rc;
@@ -164,7 +181,10 @@ store_scale_remove(struct db_pool *owner, const char *ids, struct err *e)
 		calls[i] = (struct db_call){
 			.stmt = &drops[i], .param = { ids }, .nparams = 1
 		};
-	rc = rows_run(owner, NULL, calls, DROPS, ctx, e);
+	entry.action = "scale.remove";
+	entry.object_kind = "account";
+	entry.before = what;
+	rc = rows_record(owner, NULL, calls, DROPS, &entry, ctx, e);
 	mem_free(ctx);
 	return rc;
 }

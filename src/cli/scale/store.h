@@ -12,9 +12,11 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct audit_entry;
 struct db_pool;
 
-/* ${owner}: a pool of sb_owner, since all of them are worked on at once. */
+/* ${owner}: a pool of sb_owner, since all of them are worked on at once.  Both
+ * changes leave an entry in the platform's audit log, by ${who}. */
 
 /*
  * Make what is not there yet; members as the columns are called:
@@ -24,7 +26,8 @@ struct db_pool;
  * slug is not one of these.  *made counts new accounts.
  */
 int store_scale_add(struct db_pool *owner, const json_t *accounts,
-    const json_t *agents, const json_t *keys, int64_t *made, struct err *);
+    const json_t *agents, const json_t *keys, const struct audit_entry *who,
+    int64_t *made, struct err *);
 
 /* Ids of up to ${limit} of the accounts with slugs "${kind}-...", as an array
  * of PostgreSQL below ${ctx}; their number in *n. */
@@ -35,7 +38,8 @@ int store_scale_find(struct db_pool *owner, const char *kind, int limit,
 int store_scale_turns(
     struct db_pool *owner, const char *ids, int64_t *n, struct err *);
 
-/* Remove accounts (an array as above) and every row of theirs. */
-int store_scale_remove(struct db_pool *owner, const char *ids, struct err *);
+/* Remove ${n} accounts (an array as above) and every row of theirs. */
+int store_scale_remove(struct db_pool *owner, const char *ids, int64_t n,
+    const struct audit_entry *who, struct err *);
 
 #endif

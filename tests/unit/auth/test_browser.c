@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "audit/audit.h"
 #include "auth/browser.h"
 #include "crypto/hash.h"
 #include "db/db.h"
@@ -144,12 +145,14 @@ static void
 test_ended(void **state)
 {
 	struct browser a = fresh(), b = fresh(), c = fresh();
+	const struct audit_entry self = { .actor_kind = "user",
+		.actor_id = ANN };
 	struct err e = { 0 };
 	int64_t n;
 
 	(void)state;
 	assert_int_equal(sign_in_end(pool, &ann, &a.token.sign_in, "signed out",
-			     soon(), &n, &e),
+			     &self, soon(), &n, &e),
 	    0);
 	assert_int_equal(n, 1);
 	refused(a.secret);
