@@ -132,8 +132,8 @@ browser_begin_as(struct app *app, struct http_req *req, struct http_resp *resp,
 	return set_session(app, req, resp, &b, e);
 }
 
-int
-browser_find(struct app *app, const struct http_req *req, struct token *out,
+static int
+find(struct app *app, const struct http_req *req, bool anew, struct token *out,
     const char **cookie, struct err *e)
 {
 	const char *value = browser_aside_get(app, req, NULL);
@@ -144,12 +144,14 @@ browser_find(struct app *app, const struct http_req *req, struct token *out,
 	if (value == NULL ||
 	    browser_parts(req->ctx, value, &token, &secret) != 0)
 		return err_set(e, ERR_UNKNOWN, "nobody is signed in here");
-	if (token_check_browser(app->tokens, token, deadline_of(req), out, e) ==
-	    0)
+	if (!anew && token_check_browser(
+			 app->tokens, token, deadline_of(req), out, NULL) == 0)
 		return 0;
 	if (browser_renew(app->db, secret, false, app->refresh_s,
 		deadline_of(req), &b, e) != 0)
 		return -1;
+	/* Who reads it first tells the others. */
+	person_raise(b.token.slot, b.token.version);
 	*out = b.token;
 	if (b.late)
 		return 0;
@@ -158,6 +160,20 @@ browser_find(struct app *app, const struct http_req *req, struct token *out,
 		return -1;
 	*cookie = kept;
 	return 0;
+}
+
+int
+browser_find(struct app *app, const struct http_req *req, struct token *out,
+    const char **cookie, struct err *e)
+{
+	return find(app, req, false, out, cookie, e);
+}
+
+int
+browser_find_anew(struct app *app, const struct http_req *req,
+    struct token *out, const char **cookie, struct err *e)
+{
+	return find(app, req, true, out, cookie, e);
 }
 
 void

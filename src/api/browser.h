@@ -42,7 +42,11 @@ int browser_begin_as(struct app *, struct http_req *, struct http_resp *,
  */
 int browser_find(struct app *, const struct http_req *, struct token *out,
     const char **cookie, struct err *e);
-/* Set the cookie that browser_find() made. */
+/* The same by a query in any case: when the token of these minutes turns out to
+ * be of before a change that nobody here had heard of yet. */
+int browser_find_anew(struct app *, const struct http_req *, struct token *out,
+    const char **cookie, struct err *e);
+/* Set the cookie that one of them made. */
 void browser_keep(struct app *, const struct http_req *, struct http_resp *,
     const char *cookie);
 /* Another cookie in the place of this one, which is good no longer: when what

@@ -73,6 +73,7 @@ find_browser(struct app *app, const struct http_req *req,
     struct err *e)
 {
 	const char *site = http_header(req, "sec-fetch-site");
+	struct err mine = { 0 };
 
 	if (browser_find(app, req, user, &out->cookie, e) != 0)
 		return -1;
@@ -87,6 +88,16 @@ find_browser(struct app *app, const struct http_req *req,
 	    strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
 		return err_set(
 		    e, ERR_DENIED, "this was sent by a page of another site");
+	if (keys_find_user(
+		app->keys, user, NULL, out->deadline, &out->key, &mine) == 0)
+		return 0;
+	if (mine.code != ERR_UNKNOWN || out->cookie != NULL) {
+		*e = mine;
+		return -1;
+	}
+	if (browser_find_anew(app, req, user, &out->cookie, e) != 0)
+		return -1;
+	out->factor = user->factor;
 	return keys_find_user(
 	    app->keys, user, NULL, out->deadline, &out->key, e);
 }

@@ -26,6 +26,7 @@ static int key_refs, account_refs;
 static bool database_away;
 static enum role person_role;
 static bool factor_wanted, factor_shown;
+static uint64_t person_version;
 
 int
 keys_find(struct keys *k, enum key_kind kind, const char *secret,
@@ -141,7 +142,18 @@ browser_form_check_for(struct app *a, const struct http_req *r,
 	           : err_set(err, ERR_DENIED, "no");
 }
 
-/* She is a viewer of acme, and nothing of globex. */
+int
+browser_find_anew(struct app *a, const struct http_req *r, struct token *out,
+    const char **cookie, struct err *err)
+{
+	if (browser_find(a, r, out, cookie, err) != 0)
+		return -1;
+	out->version = 2;
+	*cookie = "of version 2";
+	return 0;
+}
+
+/* She is a viewer of acme, and nothing of globex; of these tokens. */
 int
 keys_find_user(struct keys *k, const struct token *t,
     const struct uuid *account, int64_t deadline, const struct key **ret,
@@ -149,6 +161,8 @@ keys_find_user(struct keys *k, const struct token *t,
 {
 	(void)k, (void)deadline;
 	assert_int_equal(t->slot, 7);
+	if (t->version != person_version)
+		return err_set(e, ERR_UNKNOWN, "not of this version");
 	if (database_away)
 		return err_set(e, ERR_UNAVAILABLE, "no database");
 	person = (struct key){ .kind = KEY_USER, .role = person_role };
@@ -231,6 +245,7 @@ begin(void **state)
 	database_away = false;
 	person_role = ROLE_VIEWER;
 	factor_wanted = factor_shown = false;
+	person_version = 1;
 	memset(&req, 0, sizeof(req));
 	req.method = "POST";
 	var.value = "acme";
@@ -580,6 +595,15 @@ a_cookie_reads_and_with_a_token_writes(void **state)
 	req.nparams = 1;
 	headers[0].value = "bad";
 	assert_int_equal(check(&read), ERR_UNKNOWN);
+	/* something has changed that nobody has heard of: asked again, once */
+	headers[0].value = "good";
+	person_version = 2;
+	assert_int_equal(check(&read), ERR_NONE);
+	assert_string_equal(who.cookie, "of version 2");
+	guard_done(&who);
+	person_version = 3;
+	assert_int_equal(check(&read), ERR_UNKNOWN);
+	person_version = 1;
 	/* a renewed cookie is told, also with a refusal */
 	headers[0].value = "old";
 	assert_int_equal(check(&talk), ERR_DENIED);
