@@ -72,7 +72,7 @@ nobody_knows(struct manage *m, char **hash, struct err *e)
 static int
 send_link(struct manage *m, const char *email, struct err *e)
 {
-	struct link_made made;
+	struct link_made made = { 0 };
 	int rc = link_new(
 	    m->app->db, email, m->req->started + INVITE_WAIT, m->ctx, &made, e);
 
