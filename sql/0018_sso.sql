@@ -14,6 +14,7 @@ CREATE TABLE control.sso_connections (
 	is_active boolean NOT NULL,
 	trust_email boolean NOT NULL,	-- the provider's addresses count as proven
 	auto_join boolean NOT NULL,	-- whoever it lets in becomes a member
+	is_required boolean NOT NULL,	-- members of its domains use no password
 	role_claim text,		-- path of the claim that role_map is about
 	role_map jsonb NOT NULL,	-- list of {value, role}, the first that fits
 	default_role text,		-- where none fits; null: nobody comes in

@@ -3,6 +3,8 @@
 -- needs: SELECT, INSERT, UPDATE ON control.memberships
 -- needs: SELECT, INSERT, UPDATE ON control.sso_identities
 -- needs: SELECT ON control.account_domains
+-- needs: SELECT ON control.sso_connections
+-- needs: SELECT ON control.accounts
 -- needs: SELECT ON control.sso_sign_ins
 -- needs: SELECT, UPDATE ON control.sign_ins
 -- needs: SELECT ON control.second_factors
@@ -87,6 +89,23 @@ REVOKE ALL ON FUNCTION gate.sso_enter(uuid, uuid, text, text, text, text, text, 
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.sso_enter(uuid, uuid, text, text, text, text, text, boolean, text)
 	TO sb_admin;
+
+-- An account of the person's that wants her to come by its provider: its slug.
+-- Owners keep the password, for the day the provider is away.
+CREATE OR REPLACE FUNCTION gate.sso_required(p_user uuid)
+RETURNS TABLE (slug text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT a.slug FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.is_active
+	JOIN sso_connections c ON c.account_id = a.id AND c.is_active AND c.is_required
+	JOIN users u ON u.id = m.user_id AND NOT u.is_platform_admin
+	JOIN account_domains d ON d.account_id = a.id
+		AND d.domain = lower(substring(u.email FROM '@([^@]+)$'))
+	WHERE m.user_id = p_user AND m.role <> 'account_owner'
+	ORDER BY a.slug LIMIT 1
+$$;
+REVOKE ALL ON FUNCTION gate.sso_required(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.sso_required(uuid) TO sb_admin;
 
 -- The provider says that its session ${p_sid} has ended, or (null) all those of
 -- ${p_subject}: so do the sign-ins here, with all access tokens of the person.

@@ -137,6 +137,27 @@ look_up(struct db_pool *db, const char *email, const char *password,
 	return 0;
 }
 
+/* Is a password what she may come in by? */
+static int
+by_password(struct db_pool *db, const struct uuid *user, int64_t deadline,
+    const void *ctx, struct err *e)
+{
+	char id[UUID_TEXT];
+	struct db_call call = {
+		.stmt = &auth_store_sso_required, .param = { id }, .nparams = 1
+	};
+
+	id_format(user, id);
+	if (db_run(db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e) != 0)
+		return -1;
+	if (db_rows(call.result) == 0)
+		return 0;
+	return err_set_kind(e, ERR_UNKNOWN, "sso-required", 0,
+	    "Your organisation wants you to sign in by its own sign-on, at "
+	    "/sso/%s.",
+	    db_text(call.result, 0, 0));
+}
+
 /* Asks for the second factor of whoever has one: 0, with *good, or -1. */
 static int
 second(struct db_pool *db, struct vault *v, struct token *t, const char *code,
@@ -224,6 +245,8 @@ prove(struct db_pool *db, struct vault *v, const char *email,
 		return refuse(e);
 	rc = look_up(db, email, prepared, deadline, ctx, t, &known, &good, e);
 	crypto_wipe(prepared, strlen(prepared));
+	if (rc == 0 && good)
+		rc = by_password(db, &t->user, deadline, ctx, e);
 	if (rc == 0 && good)
 		rc = second(db, v, t, code, deadline, &good, e);
 	if (rc != 0)

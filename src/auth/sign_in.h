@@ -35,8 +35,9 @@ struct sign_in {
  * 0 with *out; ERR_UNKNOWN with one text whether the person is unknown,
  * disabled, the password wrong or the attempt throttled, and in about the same
  * time but for the last; kind "second-factor" when the password is right and
- * ${code} (NULL: none) is needed and was not shown.  A wrong code is a wrong
- * password.  ERR_LIMIT when too many sign in at once.
+ * ${code} (NULL: none) is needed and was not shown; "sso-required" when it is
+ * right and she must come by her organisation's provider.  A wrong code is a
+ * wrong password.  ERR_LIMIT when too many sign in at once.
  * ${refresh_s}: how long the sign-in lasts without being used.  Any thread.
  */
 int sign_in_password(struct db_pool *, struct vault *, const char *email,

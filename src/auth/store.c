@@ -190,3 +190,6 @@ const struct db_stmt auth_store_recovery_add = { "auth_recovery_add",
 
 const struct db_stmt auth_store_recovery_use = { "auth_recovery_use",
 	"SELECT gate.recovery_use($1, $2::bytea)" };
+
+const struct db_stmt auth_store_sso_required = { "auth_sso_required",
+	"SELECT slug FROM gate.sso_required($1::uuid)" };

@@ -776,6 +776,38 @@ class SsoTest(unittest.TestCase):
         self.assertNotIn(self.op.client[1].encode().hex(), stored)
         self.assertNotIn(self.op.client[1], self.rig.log())
 
+    def test_16b_required(self):
+        def login(email, password=PASSWORD):
+            return self.rig.request("POST", "/api/v1/auth/login", {
+                "email": email, "password": password})
+        people = {}
+        for role in ("viewer", "account_owner"):
+            for domain in ("acme.example", "elsewhere.example"):
+                email = people[role, domain] = (
+                    f"r-{role.replace('_', '-')}@{domain}")
+                self.rig.run("user", "create", email, "--account",
+                             "acme-healthcare", "--role", role,
+                             "--password-stdin", stdin=PASSWORD)
+                self.assertEqual(login(email).status, 200)
+        self.addCleanup(self.usual)
+        self.assertEqual(self.owner.patch(
+            "sso", {"is_required": True}).status, 200)
+        for (role, domain), email in people.items():
+            reply = login(email)
+            if (role, domain) == ("viewer", "acme.example"):
+                self.assertEqual((reply.status, reply.json["type"]),
+                                 (401, "/problems/sso-required"))
+                self.assertIn("/sso/acme-healthcare", reply.json["detail"])
+                # Whoever does not know the password learns nothing.
+                self.assertEqual(login(email, "x" * 20).json["type"],
+                                 "/problems/unauthorized")
+                self.op.person["email"] = email
+                self.assertEqual(self.comes_in().person()["email"], email)
+            else:
+                self.assertEqual(reply.status, 200, email)
+        self.owner.patch("sso", {"is_active": False})
+        self.assertEqual(login(people["viewer", "acme.example"]).status, 200)
+
     def test_17_take_it_away(self):
         theirs = caller(self.rig, "account_owner", "globex")
         self.assertIn(self.setup(theirs, self.op)["issuer"], self.op.issuer)

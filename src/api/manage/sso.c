@@ -41,10 +41,10 @@ MANAGE_HANDLER(api_sso_get, sso_get)
 static json_t *
 defaults(void)
 {
-	return json_pack("{s:s, s:[s,s,s], s:b, s:b, s:b, s:n, s:[], s:n}",
+	return json_pack("{s:s, s:[s,s,s], s:b, s:b, s:b, s:b, s:n, s:[], s:n}",
 	    "client_auth", "client_secret_basic", "scopes", "openid", "email",
 	    "profile", "is_active", 1, "trust_email", 0, "auto_join", 0,
-	    "role_claim", "role_map", "default_role");
+	    "is_required", 0, "role_claim", "role_map", "default_role");
 }
 
 static const char *
@@ -186,8 +186,9 @@ settle(struct manage *m, const json_t *was, const json_t *base,
 		    stored_bool(s, "is_active"), stored_bool(s, "trust_email"),
 		    stored_bool(s, "auto_join"), text_of(s, "role_claim"),
 		    stored(m, s, "role_map"), text_of(s, "default_role"),
+		    stored_bool(s, "is_required"),
 		    secret > 0 ? "false" : "true" },
-		.nparams = was != NULL ? 14 : 13 };
+		.nparams = was != NULL ? 15 : 14 };
 	/* For the record, where its value is masked. */
 	if (manage_text(m, "client_secret") != NULL)
 		json_object_set_new(

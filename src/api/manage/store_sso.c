@@ -5,8 +5,8 @@
 
 #define MEMBERS                                                                \
 	"issuer, client_id, client_auth, sealed IS NOT NULL, scopes, "         \
-	"is_active, trust_email, auto_join, role_claim, role_map, "            \
-	"default_role"
+	"is_active, trust_email, auto_join, is_required, role_claim, "         \
+	"role_map, default_role"
 #define STATE STORE_STATE(MEMBERS ", secret_version, updated_at")
 #define MADE ROWS_UTC("created_at")
 #define CHANGED ROWS_UTC("updated_at")
@@ -18,10 +18,10 @@ const struct rows_col manage_store_sso_cols[] = { { "issuer", ROW_TEXT },
 	{ "client_id", ROW_TEXT }, { "client_auth", ROW_TEXT },
 	{ "has_client_secret", ROW_BOOL }, { "scopes", ROW_JSON },
 	{ "is_active", ROW_BOOL }, { "trust_email", ROW_BOOL },
-	{ "auto_join", ROW_BOOL }, { "role_claim", ROW_TEXT },
-	{ "role_map", ROW_JSON }, { "default_role", ROW_TEXT },
-	{ "created_at", ROW_TEXT }, { "updated_at", ROW_TEXT },
-	{ NULL, ROW_END } };
+	{ "auto_join", ROW_BOOL }, { "is_required", ROW_BOOL },
+	{ "role_claim", ROW_TEXT }, { "role_map", ROW_JSON },
+	{ "default_role", ROW_TEXT }, { "created_at", ROW_TEXT },
+	{ "updated_at", ROW_TEXT }, { NULL, ROW_END } };
 const struct db_stmt manage_store_sso = { "manage_sso",
 	"SELECT " MEMBERS ", " MADE ", " CHANGED ", " STATE " FROM " FROM };
 const struct db_stmt manage_store_sso_lock = { "manage_sso_lock",
@@ -30,19 +30,22 @@ const struct db_stmt manage_store_sso_lock = { "manage_sso_lock",
 const struct db_stmt manage_store_sso_create = { "manage_sso_create",
 	"INSERT INTO sso_connections (account_id, issuer, client_id, "
 	"client_auth, sealed, secret_version, scopes, is_active, "
-	"trust_email, auto_join, role_claim, role_map, default_role) VALUES "
+	"trust_email, auto_join, role_claim, role_map, default_role, "
+	"is_required) VALUES "
 	"($1::uuid, $2, $3, $4, $5::bytea, $6::bigint, $7::jsonb, "
-	"$8::boolean, $9::boolean, $10::boolean, $11, $12::jsonb, $13)" };
+	"$8::boolean, $9::boolean, $10::boolean, $11, $12::jsonb, $13, "
+	"$14::boolean)" };
 
 /* A version without a value takes the secret away. */
 const struct db_stmt manage_store_sso_change = { "manage_sso_change",
 	"UPDATE sso_connections SET issuer = $2, client_id = $3, "
 	"client_auth = $4, "
-	"sealed = CASE WHEN $14::boolean THEN sealed ELSE $5::bytea END, "
-	"secret_version = CASE WHEN $14::boolean THEN secret_version "
+	"sealed = CASE WHEN $15::boolean THEN sealed ELSE $5::bytea END, "
+	"secret_version = CASE WHEN $15::boolean THEN secret_version "
 	"ELSE $6::bigint END, scopes = $7::jsonb, is_active = $8::boolean, "
 	"trust_email = $9::boolean, auto_join = $10::boolean, "
 	"role_claim = $11, role_map = $12::jsonb, default_role = $13, "
+	"is_required = $14::boolean, "
 	"updated_at = now() WHERE account_id = $1::uuid" };
 
 const struct db_stmt manage_store_sso_remove = { "manage_sso_remove",
