@@ -110,7 +110,7 @@ int
 ticket_read(const void *ctx, const unsigned char key[TICKET_KEY],
     const char *cookie, int64_t now, struct ticket *out)
 {
-	char *text, *part[PARTS], mac[TICKET_PART], *p;
+	char *text, *part[PARTS], *end[PARTS], mac[TICKET_PART], *p;
 	size_t n;
 
 	memset(out, 0, sizeof(*out));
@@ -120,19 +120,20 @@ ticket_read(const void *ctx, const unsigned char key[TICKET_KEY],
 	for (int i = 0; i < PARTS; i++) {
 		part[i] = p;
 		p += strcspn(p, ".");
+		end[i] = p;
 		if ((*p == '\0') != (i == PARTS - 1))
 			return -1;
 		if (i < PARTS - 1)
 			p++;
 	}
-	n = (size_t)(part[PARTS - 1] - text) - 1;
+	n = (size_t)(end[PARTS - 2] - text);
 	derive(key, "cookie", cookie, n, mac);
 	if (strlen(part[PARTS - 1]) != strlen(mac) ||
 	    !str_eq_const(part[PARTS - 1], mac, strlen(mac)))
 		return -1;
 	derive_all(key, cookie, n, out);
-	for (int i = 1; i < PARTS; i++)
-		part[i][-1] = '\0';
+	for (int i = 0; i < PARTS; i++)
+		*end[i] = '\0';
 	return read_parts(ctx, part, now, out);
 }
 
