@@ -401,6 +401,10 @@ operation(const struct route *r)
 	    "summary", r->summary, "parameters", parameter_list(r), "responses",
 	    responses_of(r), "security", security_of(r));
 
+	json_object_set_new(op, "description",
+	    r->perm == PERM_PUBLIC
+		? json_string("Needs no key.")
+		: json_sprintf("Needs the permission %s.", perm_name(r->perm)));
 	if (r->perm != PERM_PUBLIC)
 		json_object_set_new(
 		    op, "x-permission", json_string(perm_name(r->perm)));
