@@ -135,6 +135,7 @@ verb_doctor(struct cli *c, struct err *e)
 	exam_journals(&x);
 	exam_dead_letters(&x);
 	exam_providers(&x);
+	exam_mail(&x);
 	exam_front(&x, url);
 	return report(&x, e);
 }

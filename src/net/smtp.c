@@ -207,6 +207,7 @@ smtp_setup(struct err *e)
 /* --- one call ----------------------------------------------------------------
  */
 
+/* ${to} NULL: there is no message. */
 static int
 prepare(CURL *h, struct sending *s, struct curl_slist *to,
     struct curl_slist *via, const char *from)
@@ -214,7 +215,7 @@ prepare(CURL *h, struct sending *s, struct curl_slist *to,
 	const struct smtp_call *c = s->c;
 	/* Behind our own deadline, if that should not be looked at. */
 	long ms = clock_left_ms(s->deadline, 3600000) + BEHIND_MS;
-	int bad = to == NULL;
+	int bad = 0;
 
 #define SET(opt, value) bad |= curl_easy_setopt(h, opt, value) != CURLE_OK
 	SET(CURLOPT_URL, c->url);
@@ -235,12 +236,17 @@ prepare(CURL *h, struct sending *s, struct curl_slist *to,
 		SET(CURLOPT_USERNAME, c->user);
 		SET(CURLOPT_PASSWORD, c->password != NULL ? c->password : "");
 	}
-	SET(CURLOPT_MAIL_FROM, from);
-	SET(CURLOPT_MAIL_RCPT, to);
-	SET(CURLOPT_UPLOAD, 1L);
-	SET(CURLOPT_READFUNCTION, on_read);
-	SET(CURLOPT_READDATA, s);
-	SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)c->len);
+	if (to != NULL) {
+		SET(CURLOPT_MAIL_FROM, from);
+		SET(CURLOPT_MAIL_RCPT, to);
+		SET(CURLOPT_UPLOAD, 1L);
+		SET(CURLOPT_READFUNCTION, on_read);
+		SET(CURLOPT_READDATA, s);
+		SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)c->len);
+	} else {
+		SET(CURLOPT_CUSTOMREQUEST, "NOOP");
+		SET(CURLOPT_NOBODY, 1L);
+	}
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, s);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
@@ -283,27 +289,26 @@ result(CURL *h, CURLcode rc, struct sending *s, struct err *e)
 	return SMTP_LATER;
 }
 
-enum smtp_end
-smtp_send(const struct smtp_call *c, struct err *e)
+/* One conversation; ${to} NULL: without a message. */
+static enum smtp_end
+converse(const struct smtp_call *c, const char *from, const char *to_text,
+    struct err *e)
 {
 	struct sending s = { .c = c, .fd = -1, .deadline = c->deadline };
 	CURL *h = curl_easy_init();
-	struct curl_slist *to, *via = NULL;
-	char from[330], rcpt[330];
+	struct curl_slist *to = NULL, *via = NULL;
 	enum smtp_end end = SMTP_LATER;
+	bool ready = h != NULL;
 
-	if (h == NULL) {
-		err_set(e, ERR_UNAVAILABLE, "no memory for libcurl");
-		return SMTP_LATER;
-	}
 	if (s.deadline <= 0)
 		s.deadline = clock_mono() + DEADLINE_MS * CLOCK_MS;
-	snprintf(from, sizeof(from), "<%s>", c->from);
-	snprintf(rcpt, sizeof(rcpt), "<%s>", c->to);
-	to = curl_slist_append(NULL, rcpt);
+	if (to_text != NULL)
+		ready &= (to = curl_slist_append(NULL, to_text)) != NULL;
 	if (c->via != NULL)
-		via = curl_slist_append(NULL, c->via);
-	if (prepare(h, &s, to, via, from) == 0)
+		ready &= (via = curl_slist_append(NULL, c->via)) != NULL;
+	if (!ready)
+		err_set(e, ERR_UNAVAILABLE, "no memory for libcurl");
+	else if (prepare(h, &s, to, via, from) == 0)
 		end = result(h, curl_easy_perform(h), &s, e);
 	else
 		err_set(e, ERR_INTERNAL, "libcurl refused its options");
@@ -311,4 +316,20 @@ smtp_send(const struct smtp_call *c, struct err *e)
 	curl_slist_free_all(to);
 	curl_slist_free_all(via);
 	return end;
+}
+
+enum smtp_end
+smtp_send(const struct smtp_call *c, struct err *e)
+{
+	char from[330], rcpt[330];
+
+	snprintf(from, sizeof(from), "<%s>", c->from);
+	snprintf(rcpt, sizeof(rcpt), "<%s>", c->to);
+	return converse(c, from, rcpt, e);
+}
+
+int
+smtp_look(const struct smtp_call *c, struct err *e)
+{
+	return converse(c, NULL, NULL, e) == SMTP_SENT ? 0 : -1;
 }

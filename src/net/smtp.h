@@ -41,6 +41,13 @@ enum smtp_end {
  */
 enum smtp_end smtp_send(const struct smtp_call *, struct err *e);
 
+/*
+ * Everything up to a message: connection, greeting, TLS and login as for one,
+ * from ${url}, user and password.  0, or -1 with what is wrong, in the server's
+ * words where it has said any.  Any thread, after smtp_setup().
+ */
+int smtp_look(const struct smtp_call *, struct err *e);
+
 /* Before threads: initialises libcurl.  0 or -1. */
 int smtp_setup(struct err *e);
 

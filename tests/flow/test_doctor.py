@@ -5,8 +5,10 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -102,6 +104,59 @@ class DoctorTest(unittest.TestCase):
     @property
     def url(self):
         return f"http://127.0.0.1:{self.rig.port}"
+
+    @contextlib.contextmanager
+    def mail_server(self, mode, login=""):
+        """A mail server; its address and a folder."""
+        folder = tempfile.mkdtemp(prefix="sbt-doctor-", dir="/tmp")
+        server = subprocess.Popen(
+            ["/usr/bin/python3", os.path.join(SOURCE, "tests", "lib",
+                                              "smtpd.py"), folder, mode] +
+            ([login] if login else []),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        port = server.stdout.readline().strip()
+        try:
+            if not port:
+                raise unittest.SkipTest("python3-aiosmtpd is not installed")
+            yield port, folder
+        finally:
+            server.stdin.close()
+            server.wait()
+            server.stdout.close()
+            shutil.rmtree(folder)
+
+    def mail(self, state, words, **params):
+        before = dict(self.rig.params)
+        self.rig.write_config(mail_from="noreply@shop.example", **params)
+        try:
+            self.found("mail server", state, words)
+        finally:
+            self.rig.params.clear()
+            self.rig.write_config(**before)
+
+    def test_mail_server(self):
+        """Everything up to a message, and not one message."""
+        self.found("mail server", "ok", "none: messages become files")
+        password = self.rig.path("etc", "mail.password")
+        with open(password, "w") as f:
+            f.write("secret\n")
+        self.rig._own(password)
+        with self.mail_server("none", "me:secret") as (port, folder):
+            url = "smtp://127.0.0.1:" + port
+            self.mail("ok", url + " takes mail$", mail_url=url)
+            login = {"mail_url": url, "mail_user": "me",
+                     "mail_password_file": password}
+            self.mail("ok", "takes mail from me$", **login)
+            self.mail("fail", "535|denied", **dict(login, mail_user="you"))
+            self.mail("fail", "mail_password_file .*none: No such file",
+                      **dict(login, mail_password_file=password + ".none"))
+            self.assertFalse(os.path.exists(os.path.join(folder, "messages")))
+        # a name that is not this host's loopback must speak TLS
+        with self.mail_server("starttls") as (port, _):
+            self.mail("fail", "SSL|certificate|TLS",
+                      mail_url="smtps://127.0.0.1:" + port)
+        free = free_port()
+        self.mail("fail", "connect", mail_url=f"smtp://127.0.0.1:{free}")
 
     def test_all_is_well(self):
         code, rows = self.look("--url", self.url)

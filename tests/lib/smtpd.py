@@ -70,7 +70,7 @@ class Server(Controller):
 
     def check(self, server, session, envelope, mechanism, data):
         good = (data.login.decode() + ":" + data.password.decode()) == self.login
-        return AuthResult(success=good, auth_data=data.login.decode())
+        return AuthResult(success=good, handled=False, auth_data=data.login.decode())
 
     def factory(self):
         kw = {}

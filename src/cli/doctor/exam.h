@@ -38,6 +38,8 @@ void exam_journals(struct exam *);
 void exam_database(struct exam *);
 /* ways.c: a pooler and a standby, where there are any. */
 void exam_ways(struct exam *);
+/* mail.c */
+void exam_mail(struct exam *);
 /* outside.c: model providers, and the web server at ${url} (NULL: not asked
  * for). */
 void exam_providers(struct exam *);
