@@ -65,11 +65,17 @@ signed_over(const void *ctx, const char *p, size_t n)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct jwt_policy p = { "at+jwt", "us", "them", NOW, find, NULL };
+	struct jwt_policy p = { .typ = "at+jwt",
+		.iss = "us",
+		.aud = "them",
+		.now = NOW,
+		.key = find };
 	void *ctx = mem_root("fuzz");
 	json_t *claims = NULL;
-	bool ours = size > 0 && data[0] == 's';
-	char *token;
+	/* signed with the key: a token of ours, or of a stranger's library */
+	bool foreign = size > 0 && data[0] == 'f';
+	bool ours = foreign || (size > 0 && data[0] == 's');
+	char kid[JWT_KID_MAX + 1], *token;
 
 	if (size == 0) {
 		mem_free(ctx);
@@ -77,13 +83,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	token = ours ? signed_over(ctx, (const char *)data + 1, size - 1)
 	             : mem_strndup(ctx, (const char *)data + 1, size - 1);
+	p.foreign = foreign;
+	if (foreign)
+		p.typ = p.iss = NULL;
+	if (jwt_head(&p, token, kid, NULL) == 0 && strlen(kid) > JWT_KID_MAX)
+		abort();
 	if (jwt_verify(&p, token, &claims, NULL) == 0) {
 		const json_t *exp = json_object_get(claims, "exp");
 
 		if (!ours || !json_is_number(exp) ||
 		    json_number_value(exp) <= NOW - JWT_LEEWAY ||
-		    strcmp(json_string_value(json_object_get(claims, "iss")),
-			"us") != 0)
+		    (!foreign && (!jwt_typ(token, "at+jwt") ||
+				     strcmp(json_string_value(
+						json_object_get(claims, "iss")),
+					 "us") != 0)))
 			abort();
 		json_decref(claims);
 	}
