@@ -1,9 +1,11 @@
 """A second factor that an account wants (ROBUSTNESS C13: no way round it)."""
+import re
 import unittest
 
 from manage import Caller, caller, pointers
 from rig import Rig, wait_until
 from test_identity import LOGIN, PASSWORD, REFRESH
+from test_pages import Browser
 from test_second_factor import FACTOR, code, now
 
 KIND = "/problems/second-factor-required"
@@ -70,6 +72,51 @@ class FactorRequiredTest(unittest.TestCase):
         # What is her own she sees and changes.
         self.assertEqual(who.get("/api/v1/me").status, 200)
         self.assertEqual(who.get("/api/v1/me/sign-ins").status, 200)
+
+    def test_by_browser(self):
+        """A cookie tells what its sign-in has shown, whatever renews it."""
+        key = self.account("paged")
+        address = self.person("paged", "account_owner")
+        b, early = Browser(self.rig), Browser(self.rig)
+        b.sign_in(address)
+        early.sign_in(address)
+
+        def ask(browser):
+            return browser.get("/api/v1/accounts/paged", headers={
+                "Accept": "application/json"})
+        self.assertEqual(ask(b).status, 200)
+        self.assertEqual(key.patch("", {"require_second_factor": "all"})
+                         .status, 200)
+        wait_until(lambda: ask(b).status == 403, 2, "wanted")
+        self.assertEqual(ask(b).json["type"], KIND)
+        b.get("/me")
+        b.send("/me/second-factor", password=PASSWORD)
+        secret = "".join(re.findall(r"<span>([A-Z2-7]+)</span>", b.page))
+        self.assertEqual(b.send("/me/second-factor/confirm",
+                                code=code(secret, now())).status, 200)
+        recovery = re.findall(r"<code>([a-z0-9-]{19})</code>", b.page)
+        self.assertEqual(ask(b).status, 200)
+        self.assertEqual(ask(early).status, 403)
+        # signed in with the code
+        other = Browser(self.rig)
+        other.sign_in(address)
+        self.assertEqual(ask(other).status, 401)
+        other.get("/login/code")
+        self.assertEqual(other.send("/login/code", code=recovery[0]).status,
+                         303)
+        self.assertEqual(ask(other).status, 200)
+        # a new password renews the cookie, and what it has shown stays
+        other.get("/me")
+        self.assertEqual(other.send(
+            "/me/password", old_password=PASSWORD,
+            new_password=PASSWORD + " 2",
+            again=PASSWORD + " 2").status, 303, other.text())
+        self.assertEqual(ask(other).status, 200)
+        # taken away: nobody has shown one
+        other.get("/me")
+        self.assertEqual(other.send("/me/second-factor/remove",
+                                    password=PASSWORD + " 2").status, 303)
+        self.assertEqual(ask(other).json["type"], KIND)
 
     def test_no_way_round(self):
         key = self.account("strict")
