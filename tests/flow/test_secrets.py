@@ -1,12 +1,15 @@
 """Canary secrets and message bodies are nowhere but where they belong:
-ROBUSTNESS F1, F2."""
+ROBUSTNESS F1, F2, F11."""
 import base64
 import json
 import os
 import unittest
 import urllib.parse
 
+from manage import Caller
 from rig import Provider, Rig
+from test_identity import LOGIN, PASSWORD
+from test_second_factor import FACTOR, code, now
 
 OPENAI = "sk-canary-OPENAI-7f3a9c2e51d84b06"
 ANTHROPIC = "sk-ant-canary-ANTHROPIC-0b9d8e7f6a5c"
@@ -131,6 +134,48 @@ class SecretTest(unittest.TestCase):
                 continue
             self.assertNotIn(BODY.encode(), text, path)
             self.assertNotIn(b"ada@example.com", text, path)
+
+    def memory(self, pid):
+        """What a process has written for itself, piece by piece."""
+        with open(f"/proc/{pid}/maps") as f, open(f"/proc/{pid}/mem",
+                                                  "rb") as mem:
+            for line in f:
+                ends, perms = line.split()[:2]
+                begin, end = (int(n, 16) for n in ends.split("-"))
+                # nobody's heap is that large but a sanitizer's shadow
+                if perms != "rw-p" or end - begin > 1 << 28:
+                    continue
+                try:
+                    mem.seek(begin)
+                    yield mem.read(end - begin)
+                except OSError:
+                    continue  # a device, or a page of nobody's
+
+    @unittest.skipIf(os.geteuid() != 0, "reads other people's memory")
+    def test_memory(self):
+        """F11: what was opened for a request is wiped after it."""
+        rig = self.rig
+        rig.run("user", "create", "memory@example.com", "--account",
+                "acme-healthcare", "--role", "viewer", "--password-stdin",
+                stdin=PASSWORD)
+        sent = {"email": "memory@example.com", "password": PASSWORD}
+        who = Caller(rig, rig.request("POST", LOGIN, sent)
+                     .json["access_token"])
+        seed = who.post(FACTOR, {"password": PASSWORD}).json["secret"]
+        self.assertEqual(who.post(FACTOR + "/confirm", {
+            "code": code(seed, now())}).status, 200)
+        reply = rig.request("POST", LOGIN, dict(sent, totp=code(
+            seed, now() + 1)))
+        self.assertEqual(reply.status, 200, reply)
+        raw = base64.b32decode(seed + "=" * (-len(seed) % 8))
+        gone = {"seed": raw, "password": PASSWORD.encode()}
+        there = False
+        for pid in rig.workers("switchboardd:") + [rig.master]:
+            for piece in self.memory(pid):
+                there |= OPENAI.encode() in piece  # the live cache
+                for name, secret in gone.items():
+                    self.assertFalse(secret in piece, (name, pid))
+        self.assertTrue(there, "memory is looked at")
 
 
 if __name__ == "__main__":
