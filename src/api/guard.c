@@ -258,7 +258,7 @@ check(struct app *app, struct http_req *req, const struct route *route,
     struct caller *out, struct err *e)
 {
 	const char *slug = http_var(req, "slug");
-	struct token user;
+	struct token user = { .factor = false };
 
 	if (find_key(app, req, route, &user, out, e) < 0)
 		return -1;
