@@ -221,9 +221,9 @@ static int
 read_claims(const json_t *claims, struct claimed *out, struct err *e)
 {
 	double exp = json_number_value(json_object_get(claims, "exp"));
-	double now = (double)(clock_wall_us() / SECOND_US);
+	int64_t now = clock_wall_us() / SECOND_US;
 
-	if (exp > now + LIFE_MAX + JWT_LEEWAY)
+	if (exp > (double)(now + LIFE_MAX + JWT_LEEWAY))
 		return wrong(e, "exp must be within an hour from now");
 	if (text_claim(claims, "sub", true, NAME_CHARS, &out->sub, e) != 0 ||
 	    text_claim(claims, "name", false, NAME_CHARS, &out->name, e) != 0 ||

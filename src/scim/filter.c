@@ -107,11 +107,12 @@ static int
 attribute(
     struct parser *p, const char **urn, const char **name, const char **sub)
 {
-	const char *begin, *end, *colon = NULL, *dot;
+	const char *begin, *end, *colon, *dot;
 
 	blanks(p);
 	begin = p->at;
 	if (strncasecmp(begin, "urn:", 4) == 0) {
+		colon = begin + 3;
 		for (end = begin; name_char(*end) || *end == ':' || *end == '.';
 		     end++)
 			if (*end == ':')
@@ -263,20 +264,26 @@ either(struct parser *p)
 	return chain(p, "or", F_OR, both);
 }
 
+static struct scim_filter *
+whole(struct parser *p)
+{
+	struct scim_filter *f;
+
+	if (strlen(p->text) > SCIM_FILTER_MAX ||
+	    !str_utf8_valid(p->text, strlen(p->text)))
+		return fail(p, "it is too long, or no UTF-8");
+	f = either(p);
+	blanks(p);
+	if (f != NULL && *p->at != '\0')
+		return fail(p, "and, or, or nothing must stand here");
+	return f;
+}
+
 struct scim_filter *
 scim_filter_parse(const void *ctx, const char *text, struct err *e)
 {
-	struct parser p = { .ctx = ctx, .text = text, .at = text, .e = e };
-	struct scim_filter *f;
-
-	if (strlen(text) > SCIM_FILTER_MAX ||
-	    !str_utf8_valid(text, strlen(text)))
-		return fail(&p, "it is too long, or no UTF-8");
-	f = either(&p);
-	blanks(&p);
-	if (f != NULL && *p.at != '\0')
-		return fail(&p, "and, or, or nothing must stand here");
-	return f;
+	return whole(
+	    &(struct parser){ .ctx = ctx, .text = text, .at = text, .e = e });
 }
 
 int

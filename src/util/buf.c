@@ -103,8 +103,9 @@ void
 buf_addi(struct buf *b, long long n)
 {
 	char text[STR_INT];
+	size_t len = str_from_int(n, text);
 
-	buf_add(b, text, str_from_int(n, text));
+	buf_add(b, text, len);
 }
 
 void

@@ -103,6 +103,11 @@ class Callers:
             t.join()
 
 
+def turns(rig):
+    """How many are stored."""
+    return int(rig.sql("select count(*) from turns")[0][0])
+
+
 class FailoverTest(unittest.TestCase):
     def setUp(self):
         self.provider = Provider("0")
@@ -136,9 +141,9 @@ class FailoverTest(unittest.TestCase):
             end_primary(rig.old)
             ended = time.monotonic()
             rig.at(rig.new)
-            before = rig.sql("select count(*) from turns")
-            wait_until(lambda: rig.sql("select count(*) from turns") > before,
-                       15, "the new primary gets turns")
+            before = turns(rig)
+            wait_until(lambda: turns(rig) > before, 15,
+                       "the new primary gets turns")
             resumed = time.monotonic()
             wait_until(lambda: len(callers.since(resumed)) > 50, 20,
                        "and goes on getting them")
