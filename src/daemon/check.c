@@ -24,6 +24,7 @@
 #include "net/egress.h"
 #include "page/pages.h"
 #include "secret/secret.h"
+#include "sso/front.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -81,6 +82,10 @@ check_files(const struct conf *c)
 	}
 	if (egress_check(c, &e) != 0) {
 		fprintf(stderr, "%s: egress_allow: %s\n", c->file, e.text);
+		bad++;
+	}
+	if (front_check(c->front_sso_secret_file, &e) != 0) {
+		fprintf(stderr, "%s: %s\n", c->file, e.text);
 		bad++;
 	}
 	if (mailbox_check(c, &e) != 0) {

@@ -269,7 +269,8 @@ build_sso(struct parts *p, struct err *e)
 	const struct conf *c = p->process->conf;
 	struct sso_opts o = { .egress_allow = c->egress_allow,
 		.db = p->db,
-		.master_key_file = c->master_key_file };
+		.master_key_file = c->master_key_file,
+		.front_secret_file = c->front_sso_secret_file };
 
 	p->net = net_new((unsigned)c->provider_warm);
 	o.net = p->net;

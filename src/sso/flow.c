@@ -33,13 +33,6 @@ now_s(void)
 }
 
 static int
-not_here(struct err *e)
-{
-	return err_set(
-	    e, ERR_NOT_FOUND, "there is no single sign-on at this address");
-}
-
-static int
 refuse(struct err *e, const char *why)
 {
 	return err_set(e, ERR_UNKNOWN, "%s", why);
@@ -111,32 +104,28 @@ begin(struct sso *s, const struct sso_connection *c, const char *redirect_uri,
 	return rc;
 }
 
-/* 0 with the account's connection, when it is switched on. */
-static int
-get_active(struct sso *s, const struct uuid *account, int64_t deadline,
-    const void *ctx, struct sso_connection *out, struct err *e)
-{
-	int rc = sso_connection_get(s, account, deadline, ctx, out, e);
-
-	if (rc > 0 && out->is_active)
-		return 0;
-	if (rc > 0)
-		sso_connection_free(out);
-	return rc < 0 ? -1 : not_here(e);
-}
-
 int
 sso_begin(struct sso *s, const struct uuid *account, const char *redirect_uri,
     const char *then, int64_t deadline, const void *ctx, struct sso_way *out,
     struct err *e)
 {
 	struct sso_connection c;
-	int rc = get_active(s, account, deadline, ctx, &c, e);
+	int rc = sso_connection_get(s, account, deadline, ctx, &c, e);
+	bool there = rc > 0 && c.is_active && (!c.front || s->has_front), got;
 
-	if (rc != 0)
+	*out = (struct sso_way){ 0 };
+	if (rc < 0)
 		return -1;
-	rc = begin(s, &c, redirect_uri, then, deadline, ctx, out, e);
-	sso_connection_free(&c);
+	got = rc > 0;
+	if (!there)
+		rc = sso_not_here(e);
+	else if (c.front) {
+		out->front = true;
+		rc = 0;
+	} else
+		rc = begin(s, &c, redirect_uri, then, deadline, ctx, out, e);
+	if (got)
+		sso_connection_free(&c);
 	return rc;
 }
 
@@ -349,7 +338,7 @@ sso_end(struct sso *s, const struct sso_return *in,
 
 	memset(out, 0, sizeof(*out));
 	if (check_ticket(&f) != 0 || spend_ticket(&f) != 0 ||
-	    get_active(s, &f.t.account, deadline, ctx, &f.c, e) != 0)
+	    sso_active(s, &f.t.account, false, deadline, ctx, &f.c, e) != 0)
 		return -1;
 	rc = finish(&f);
 	if (rc != 0 && (e->code == ERR_UNKNOWN || e->code == ERR_DENIED))

@@ -26,6 +26,7 @@ struct audit_entry;
 struct sso_way {
 	const char *location; /* where the browser goes */
 	const char *cookie;   /* what it keeps meanwhile */
+	bool front;           /* neither: the web server in front knows */
 };
 
 /*

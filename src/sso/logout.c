@@ -119,9 +119,12 @@ sso_told(struct sso *s, const struct uuid *account, const char *token,
 	struct provider *p = NULL;
 	int rc = sso_connection_get(s, account, deadline, ctx, &c, e);
 
+	if (rc > 0 && c.front) {
+		sso_connection_free(&c);
+		rc = 0;
+	}
 	if (rc == 0)
-		rc = err_set(e, ERR_NOT_FOUND,
-		    "there is no single sign-on at this address");
+		rc = sso_not_here(e);
 	else if (rc > 0) {
 		rc = providers_get(
 		    s->providers, account, c.issuer, deadline, &p, e);
@@ -209,7 +212,7 @@ sso_leave(struct sso *s, const struct uuid *sign_in, const char *back,
 	if (rc <= 0)
 		return rc;
 	rc = 0;
-	if (strcmp(c.issuer, db_text(call.result, 0, 1)) == 0) {
+	if (!c.front && strcmp(c.issuer, db_text(call.result, 0, 1)) == 0) {
 		rc = open_hint(
 		    s, &account, sign_in, call.result, deadline, ctx, &hint, e);
 		if (rc == 0)

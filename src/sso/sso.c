@@ -10,6 +10,7 @@
 #include "secret/keyring.h"
 #include "secret/purpose.h"
 #include "secret/secret.h"
+#include "sso/front.h"
 #include "sso/sso_priv.h"
 #include "sso/store.h"
 #include "util/clock.h"
@@ -31,6 +32,8 @@ sso_new(const struct sso_opts *o, struct err *e)
 	s->fetcher.net = o->net;
 	s->fetcher.egress = egress_new(s, o->egress_allow, e);
 	if (s->fetcher.egress == NULL ||
+	    front_read(o->front_secret_file, &s->has_front, s->front_hash, e) !=
+		0 ||
 	    keyring_read(o->master_key_file, &ring, e) != 0) {
 		mem_free(s);
 		return NULL;
@@ -50,6 +53,7 @@ sso_free(struct sso *s)
 		return;
 	providers_free(s->providers);
 	crypto_wipe(s->state_key, sizeof(s->state_key));
+	crypto_wipe(s->front_hash, sizeof(s->front_hash));
 	mem_free(s);
 }
 
@@ -118,6 +122,7 @@ read_connection(
 	out->role_claim = text_of(ctx, r, 9);
 	out->role_map = stored_json(r, 10);
 	out->default_role = text_of(ctx, r, 11);
+	out->front = db_bool(r, 0, 12);
 }
 
 int
@@ -138,6 +143,29 @@ sso_connection_get(struct sso *s, const struct uuid *account, int64_t deadline,
 		return 0;
 	read_connection(ctx, call.result, out);
 	return 1;
+}
+
+int
+sso_not_here(struct err *e)
+{
+	return err_set(
+	    e, ERR_NOT_FOUND, "there is no single sign-on at this address");
+}
+
+int
+sso_active(struct sso *s, const struct uuid *account, bool front,
+    int64_t deadline, const void *ctx, struct sso_connection *out,
+    struct err *e)
+{
+	int rc = sso_connection_get(s, account, deadline, ctx, out, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 && out->is_active && out->front == front)
+		return 0;
+	if (rc > 0)
+		sso_connection_free(out);
+	return sso_not_here(e);
 }
 
 void

@@ -24,6 +24,7 @@ struct sso_opts {
 	struct db_pool *db;              /* sb_admin's */
 	struct vault *vault;
 	const char *master_key_file;
+	const char *front_secret_file; /* "": no sign-on by the web server */
 };
 
 struct sso;
@@ -37,10 +38,12 @@ const struct fetcher *sso_fetcher(const struct sso *);
 /* How an account's provider is set up; texts below its context. */
 struct sso_connection {
 	struct uuid account;
-	const char *issuer, *client_id, *client_auth;
+	const char *issuer;
+	const char *client_id, *client_auth;   /* NULL: front */
 	const char *role_claim, *default_role; /* NULL: none */
 	json_t *scopes, *role_map; /* released with sso_connection_free() */
 	bool is_active, trust_email, auto_join;
+	bool front;            /* proven by the web server in front (front.h) */
 	unsigned char *sealed; /* the secret; NULL: none */
 	size_t sealed_len;
 	int64_t secret_version;

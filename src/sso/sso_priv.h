@@ -13,7 +13,17 @@ struct sso {
 	struct vault *vault;
 	struct providers *providers;
 	unsigned char state_key[32]; /* flow.c */
+	bool has_front;              /* front.c */
+	unsigned char front_hash[32];
 };
+
+/* 0 with the account's connection, where it is switched on and of that kind. */
+int sso_active(struct sso *, const struct uuid *account, bool front,
+    int64_t deadline, const void *ctx, struct sso_connection *out,
+    struct err *e);
+
+/* -1 with ERR_NOT_FOUND. */
+int sso_not_here(struct err *e);
 
 /* The bytes of bytea's text in hexadecimal, below ctx. */
 unsigned char *sso_unhex(const void *ctx, const char *hex, size_t n);

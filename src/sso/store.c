@@ -6,7 +6,8 @@
 const struct db_stmt sso_store_connection = { "sso_connection",
 	"SELECT issuer, client_id, client_auth, encode(sealed, 'hex'), "
 	"secret_version, scopes, is_active, trust_email, auto_join, "
-	"role_claim, role_map, default_role FROM sso_connections "
+	"role_claim, role_map, default_role, kind = 'front' FROM "
+	"sso_connections "
 	"WHERE account_id = $1::uuid" };
 
 const struct db_stmt sso_store_person = { "sso_person",

@@ -6,7 +6,7 @@
 
 /* (account) -> issuer, client_id, client_auth, sealed in hex or null, its
  * version, scopes, is_active, trust_email, auto_join, role_claim, role_map,
- * default_role */
+ * default_role, by the web server in front? */
 extern const struct db_stmt sso_store_connection;
 
 /* (account, issuer, subject, e-mail or null) -> user or null, linked?, active?,

@@ -13,6 +13,7 @@
 #include "api/manage/store.h"
 #include "http/request.h"
 #include "sso/discovery.h"
+#include "sso/front.h"
 #include "sso/sso.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -41,16 +42,26 @@ MANAGE_HANDLER(api_sso_get, sso_get)
 static json_t *
 defaults(void)
 {
-	return json_pack("{s:s, s:[s,s,s], s:b, s:b, s:b, s:b, s:n, s:[], s:n}",
-	    "client_auth", "client_secret_basic", "scopes", "openid", "email",
-	    "profile", "is_active", 1, "trust_email", 0, "auto_join", 0,
-	    "is_required", 0, "role_claim", "role_map", "default_role");
+	return json_pack(
+	    "{s:s, s:n, s:[s,s,s], s:b, s:b, s:b, s:b, s:n, s:[], s:n}", "kind",
+	    "oidc", "client_auth", "scopes", "openid", "email", "profile",
+	    "is_active", 1, "trust_email", 0, "auto_join", 0, "is_required", 0,
+	    "role_claim", "role_map", "default_role");
 }
 
 static const char *
 text_of(const json_t *o, const char *name)
 {
 	return json_string_value(json_object_get(o, name));
+}
+
+/* Does the web server in front say who comes? */
+static bool
+is_front(const json_t *s)
+{
+	const char *kind = text_of(s, "kind");
+
+	return kind != NULL && strcmp(kind, "front") == 0;
 }
 
 /* Has the member another value than before? */
@@ -110,10 +121,41 @@ check_scopes(struct manage *m, const json_t *s, struct err *e)
 static int
 check_issuer(struct manage *m, const json_t *s, struct err *e)
 {
+	if (is_front(s))
+		return text_of(s, "issuer")[0] != '\0'
+		           ? 0
+		           : manage_invalid(m, e, "/issuer",
+				 "must be what the web server calls itself");
 	if (discovery_issuer_ok(
 		sso_fetcher(m->app->sso), text_of(s, "issuer"), e) == 0)
 		return 0;
 	return manage_invalid(m, e, "/issuer", "%s", e->text);
+}
+
+/* The web server has its own client, where it has one; ours has a name. */
+static int
+settle_client(struct manage *m, json_t *s, struct err *e)
+{
+	static const char *const names[] = { "client_id", "client_auth",
+		"client_secret" };
+
+	for (size_t i = 0; i < 3 && is_front(s); i++) {
+		if (manage_text(m, names[i]) != NULL)
+			return manage_invalid(m, e,
+			    mem_printf(m->ctx, "/%s", names[i]),
+			    "has no use where kind is front");
+		if (i < 2)
+			json_object_set_new(s, names[i], json_null());
+	}
+	if (is_front(s))
+		return 0;
+	if (text_of(s, "client_id") == NULL)
+		return manage_invalid(
+		    m, e, "/client_id", "must be given where kind is oidc");
+	if (text_of(s, "client_auth") == NULL)
+		json_object_set_new(
+		    s, "client_auth", json_string("client_secret_basic"));
+	return 0;
 }
 
 /* 1: the body brings a secret; 0: it stays as it is (also: there is none); -1.
@@ -123,9 +165,12 @@ check_secret(
     struct manage *m, const json_t *was, const json_t *s, struct err *e)
 {
 	const char *secret = manage_text(m, "client_secret");
-	bool public = strcmp(text_of(s, "client_auth"), "none") == 0;
+	bool public =
+	    !is_front(s) && strcmp(text_of(s, "client_auth"), "none") == 0;
 	bool gone = json_is_null(json_object_get(m->body, "client_secret"));
 
+	if (is_front(s))
+		return 1; /* it goes */
 	if (public && secret != NULL)
 		return manage_invalid(m, e, "/client_secret",
 		    "has no use where client_auth is none");
@@ -164,8 +209,8 @@ settle(struct manage *m, const json_t *was, const json_t *base,
 
 	json_object_update(s, m->body);
 	json_object_del(s, "client_secret");
-	secret = check_issuer(m, s, e) == 0 && check_scopes(m, s, e) == 0 &&
-	                 check_roles(m, s, e) == 0
+	secret = settle_client(m, s, e) == 0 && check_issuer(m, s, e) == 0 &&
+	                 check_scopes(m, s, e) == 0 && check_roles(m, s, e) == 0
 	             ? check_secret(m, was, s, e)
 	             : -1;
 	if (secret > 0 && manage_text(m, "client_secret") != NULL &&
@@ -186,9 +231,9 @@ settle(struct manage *m, const json_t *was, const json_t *base,
 		    stored_bool(s, "is_active"), stored_bool(s, "trust_email"),
 		    stored_bool(s, "auto_join"), text_of(s, "role_claim"),
 		    stored(m, s, "role_map"), text_of(s, "default_role"),
-		    stored_bool(s, "is_required"),
+		    stored_bool(s, "is_required"), text_of(s, "kind"),
 		    secret > 0 ? "false" : "true" },
-		.nparams = was != NULL ? 15 : 14 };
+		.nparams = was != NULL ? 16 : 15 };
 	/* For the record, where its value is masked. */
 	if (manage_text(m, "client_secret") != NULL)
 		json_object_set_new(
@@ -336,11 +381,15 @@ sso_test(struct manage *m, struct err *e)
 		return -1;
 	if (rc == 0)
 		return err_set(e, ERR_NOT_FOUND, "nothing has this id");
-	asked = provider_probe(sso_fetcher(m->app->sso), m->ctx, c.issuer,
+	asked = !c.front &&
+	        provider_probe(sso_fetcher(m->app->sso), m->ctx, c.issuer,
 		    m->req->started + PROBE_WAIT, &d, &keys, &why) == 0;
-	if (asked)
+	if (c.front && !sso_has_front(m->app->sso))
+		tell(problems, "The web server may not say who comes: "
+			       "front_sso_secret_file is not set.");
+	else if (asked)
 		look(&c, &d, problems);
-	else
+	else if (!c.front)
 		tell(problems, why.text);
 	sso_connection_free(&c);
 	answer = json_pack("{s:b, s:O, s:s?, s:s?, s:s?, s:o, s:o}", "ok",

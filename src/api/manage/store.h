@@ -77,8 +77,8 @@ extern const struct rows_col manage_store_role_cols[];
 /* Single sign-on (store_sso.c).  show, lock: (account, the same); create:
  * (account, issuer, client_id, client_auth, sealed secret, its version, scopes,
  * is_active, trust_email, auto_join, role_claim, role_map, default_role,
- * is_required); change: the same and whether the secret stays.  Domains: list
- * (account, after, rows), add (account, domain, when), remove (account,
+ * is_required, kind); change: the same and whether the secret stays.  Domains:
+ * list (account, after, rows), add (account, domain, when), remove (account,
  * domain). */
 extern const struct db_stmt manage_store_sso, manage_store_sso_lock,
     manage_store_sso_create, manage_store_sso_change, manage_store_sso_remove,

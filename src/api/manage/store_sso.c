@@ -4,7 +4,7 @@
 #include "util/banned.h"
 
 #define MEMBERS                                                                \
-	"issuer, client_id, client_auth, sealed IS NOT NULL, scopes, "         \
+	"kind, issuer, client_id, client_auth, sealed IS NOT NULL, scopes, "   \
 	"is_active, trust_email, auto_join, is_required, role_claim, "         \
 	"role_map, default_role"
 #define STATE STORE_STATE(MEMBERS ", secret_version, updated_at")
@@ -14,14 +14,15 @@
 	"sso_connections WHERE account_id = $1::uuid AND account_id = "        \
 	"$2::uuid"
 
-const struct rows_col manage_store_sso_cols[] = { { "issuer", ROW_TEXT },
-	{ "client_id", ROW_TEXT }, { "client_auth", ROW_TEXT },
-	{ "has_client_secret", ROW_BOOL }, { "scopes", ROW_JSON },
-	{ "is_active", ROW_BOOL }, { "trust_email", ROW_BOOL },
-	{ "auto_join", ROW_BOOL }, { "is_required", ROW_BOOL },
-	{ "role_claim", ROW_TEXT }, { "role_map", ROW_JSON },
-	{ "default_role", ROW_TEXT }, { "created_at", ROW_TEXT },
-	{ "updated_at", ROW_TEXT }, { NULL, ROW_END } };
+const struct rows_col manage_store_sso_cols[] = { { "kind", ROW_TEXT },
+	{ "issuer", ROW_TEXT }, { "client_id", ROW_TEXT },
+	{ "client_auth", ROW_TEXT }, { "has_client_secret", ROW_BOOL },
+	{ "scopes", ROW_JSON }, { "is_active", ROW_BOOL },
+	{ "trust_email", ROW_BOOL }, { "auto_join", ROW_BOOL },
+	{ "is_required", ROW_BOOL }, { "role_claim", ROW_TEXT },
+	{ "role_map", ROW_JSON }, { "default_role", ROW_TEXT },
+	{ "created_at", ROW_TEXT }, { "updated_at", ROW_TEXT },
+	{ NULL, ROW_END } };
 const struct db_stmt manage_store_sso = { "manage_sso",
 	"SELECT " MEMBERS ", " MADE ", " CHANGED ", " STATE " FROM " FROM };
 const struct db_stmt manage_store_sso_lock = { "manage_sso_lock",
@@ -31,21 +32,21 @@ const struct db_stmt manage_store_sso_create = { "manage_sso_create",
 	"INSERT INTO sso_connections (account_id, issuer, client_id, "
 	"client_auth, sealed, secret_version, scopes, is_active, "
 	"trust_email, auto_join, role_claim, role_map, default_role, "
-	"is_required) VALUES "
+	"is_required, kind) VALUES "
 	"($1::uuid, $2, $3, $4, $5::bytea, $6::bigint, $7::jsonb, "
 	"$8::boolean, $9::boolean, $10::boolean, $11, $12::jsonb, $13, "
-	"$14::boolean)" };
+	"$14::boolean, $15)" };
 
 /* A version without a value takes the secret away. */
 const struct db_stmt manage_store_sso_change = { "manage_sso_change",
 	"UPDATE sso_connections SET issuer = $2, client_id = $3, "
 	"client_auth = $4, "
-	"sealed = CASE WHEN $15::boolean THEN sealed ELSE $5::bytea END, "
-	"secret_version = CASE WHEN $15::boolean THEN secret_version "
+	"sealed = CASE WHEN $16::boolean THEN sealed ELSE $5::bytea END, "
+	"secret_version = CASE WHEN $16::boolean THEN secret_version "
 	"ELSE $6::bigint END, scopes = $7::jsonb, is_active = $8::boolean, "
 	"trust_email = $9::boolean, auto_join = $10::boolean, "
 	"role_claim = $11, role_map = $12::jsonb, default_role = $13, "
-	"is_required = $14::boolean, "
+	"is_required = $14::boolean, kind = $15, "
 	"updated_at = now() WHERE account_id = $1::uuid" };
 
 const struct db_stmt manage_store_sso_remove = { "manage_sso_remove",

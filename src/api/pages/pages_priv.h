@@ -23,6 +23,15 @@ void page_headers(struct http_resp *);
 int page_ask_code(struct app *, struct http_req *, struct http_resp *,
     const struct token *, const char *email, const char *to, struct err *e);
 
+/* 303 that no cache and no next page is to learn anything from. */
+void page_sso_lead(struct http_resp *, const char *location);
+/* Why somebody does not come in: to a browser as a page, to a program as a
+ * problem. */
+void page_sso_refuse(
+    struct app *, struct http_req *, struct http_resp *, const struct err *);
+/* What a provider's sign-in had left, for when its second factor is right. */
+void page_sso_forget(struct app *, const struct http_req *, struct http_resp *);
+
 static inline int64_t
 page_deadline(const struct http_req *req)
 {

@@ -20,10 +20,12 @@
 #include "audit/audit.h"
 #include "auth/sign_in.h"
 #include "http/response.h"
+#include "sso/exchange.h"
 #include "sso/flow.h"
 #include "sso/logout.h"
 #include "sso/sso.h"
 #include "telemetry/log.h"
+#include "util/buf.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -32,11 +34,11 @@
 #define COOKIE "sso" /* behind the name of the browser's own */
 #define WAITING "sso-wait"
 #define CALLBACK "/sso/callback"
+#define LOCATION_MAX ((size_t)8 * 1024)
 #define SIGNED_OUT "/login?done=signed-out"
 
-/* An answer that no cache and no next page is to learn anything from. */
-static void
-lead(struct http_resp *resp, const char *location)
+void
+page_sso_lead(struct http_resp *resp, const char *location)
 {
 	http_status(resp, 303);
 	http_set(resp, "Location", location);
@@ -63,6 +65,20 @@ callback_uri(
 
 /* --- there ---------------------------------------------------------------- */
 
+/* Where the web server in front asks who it is. */
+static const char *
+to_front(struct http_req *req, const char *then)
+{
+	struct buf b;
+
+	buf_init(&b, req->ctx, LOCATION_MAX);
+	buf_adds(&b, "/sso/front/");
+	buf_adds(&b, http_var(req, "account"));
+	buf_addc(&b, '?');
+	exchange_pair(&b, "return_to", then);
+	return b.data;
+}
+
 static int
 begin(struct app *app, struct http_req *req, struct http_resp *resp,
     struct err *e)
@@ -78,17 +94,19 @@ begin(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (callback_uri(app, req, &back, e) != 0 ||
 	    sso_account(app, req, &account, e) != 0 ||
 	    sso_begin(app->sso, &account, back, then, sso_deadline(req),
-		req->ctx, &way, e) != 0 ||
-	    browser_aside(
-		app, req, resp, COOKIE, way.cookie, SSO_COOKIE_S, e) != 0)
+		req->ctx, &way, e) != 0)
 		return -1;
-	lead(resp, way.location);
+	if (way.front)
+		way.location = to_front(req, then);
+	else if (browser_aside(
+		     app, req, resp, COOKIE, way.cookie, SSO_COOKIE_S, e) != 0)
+		return -1;
+	page_sso_lead(resp, way.location);
 	return 0;
 }
 
-/* To a browser as a page, to a program as a problem. */
-static void
-refuse(struct app *app, struct http_req *req, struct http_resp *resp,
+void
+page_sso_refuse(struct app *app, struct http_req *req, struct http_resp *resp,
     const struct err *e)
 {
 	struct err shown = *e;
@@ -133,7 +151,7 @@ page_sso_begin(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	(void)who;
 	if (begin(app, req, resp, &e) != 0)
-		refuse(app, req, resp, &e);
+		page_sso_refuse(app, req, resp, &e);
 }
 
 /* --- and back ------------------------------------------------------------- */
@@ -201,6 +219,14 @@ page_sso_kept(struct app *app, struct http_req *req, struct http_resp *resp,
 	return keep(app, req, resp, &a, sign_in, e);
 }
 
+void
+page_sso_forget(
+    struct app *app, const struct http_req *req, struct http_resp *resp)
+{
+	if (browser_aside_get(app, req, WAITING) != NULL)
+		(void)browser_aside(app, req, resp, WAITING, "", -1, NULL);
+}
+
 static int
 finish(struct app *app, struct http_req *req, struct http_resp *resp,
     struct err *e)
@@ -224,7 +250,7 @@ finish(struct app *app, struct http_req *req, struct http_resp *resp,
 		&sign_in, e) != 0 ||
 	    keep(app, req, resp, &a, &sign_in, e) != 0)
 		return -1;
-	lead(resp, a.then);
+	page_sso_lead(resp, a.then);
 	return 0;
 }
 
@@ -236,7 +262,7 @@ page_sso_callback(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	(void)who;
 	if (finish(app, req, resp, &e) != 0)
-		refuse(app, req, resp, &e);
+		page_sso_refuse(app, req, resp, &e);
 }
 
 /* --- and out ----------------------------------------------------------- */
