@@ -124,7 +124,8 @@ class FrontTest(unittest.TestCase):
 
     def setup(self, **more):
         reply = self.owner.put("sso", dict({
-            "kind": "front", "issuer": ISSUER, "trust_email": True,
+            "kind": "front", "issuer": ISSUER, "client_id": None,
+            "client_secret": None, "trust_email": True,
             "auto_join": True, "default_role": "viewer"}, **more))
         self.assertIn(reply.status, (200, 201), reply)
         return reply.json
