@@ -15,6 +15,7 @@ import unittest
 import urllib.parse
 
 from manage import Caller, caller, pointers
+from op import OP
 from rig import Rig, wait_until
 from test_sso import PASSWORD, Browser
 
@@ -79,11 +80,68 @@ def fastcgi(path, params):
     return (int(status.group(1)) if status else 200), head, body
 
 
+class Service:
+    """What nginx asks: answers as oauth2-proxy does, and believes the headers
+    that it is sent, if any gets through."""
+
+    def __init__(self):
+        self.person, self.asked = {}, []
+        service = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args):
+                pass
+
+            def do_GET(self):
+                service.serve(self)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                      Handler)
+        self.server.daemon_threads = True
+        self.address = f"127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+
+    def serve(self, h):
+        url = urllib.parse.urlsplit(h.path)
+        self.asked.append((url.path, h.headers))
+        status, headers = 404, {}
+        if url.path == "/oauth2/auth":
+            known = "service=let-in" in h.headers.get("Cookie", "")
+            status = 202 if known else 401
+            said = dict(self.person if known else {})
+            said.update({k: v for k, v in h.headers.items()
+                         if k.lower().startswith(("x-auth", "x-forwarded-u",
+                                                  "x-forwarded-e"))})
+            headers = said
+        elif url.path == "/oauth2/start":
+            status = 302
+            headers = {"Set-Cookie": "service=let-in; Path=/",
+                       "Location": url.query.split("rd=", 1)[1]}
+        h.send_response(status)
+        for name, value in headers.items():
+            h.send_header(name, value)
+        h.send_header("Content-Length", "0")
+        h.end_headers()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class FrontTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.rig = rig = Rig("front_sso")
         cls.file = rig.path("etc", "front.secret")
+        cls.op, cls.service = OP(), Service()
+        cls.home = rig.port
+        cls.ports = {
+            "nginx": rig.port, "apache": rig.add_front("apache").port,
+            "nginx-sso": rig.add_front("nginx", cls.guard).port,
+            "apache-sso": rig.add_front("apache", cls.guard).port}
         cls.write(SECRET + "\n")
         rig.run("user", "create", "root@platform.example", "--platform-admin",
                 "--password-stdin", stdin=PASSWORD)
@@ -98,6 +156,23 @@ class FrontTest(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.rig.close()
+        cls.op.close()
+        cls.service.close()
+
+    @classmethod
+    def guard(cls, front, text):
+        """The shipped example, in the shipped configuration."""
+        more = front.fill(
+            os.path.join(front.name, "front-sso.conf.in"), SECRET=SECRET,
+            SERVICE=cls.service.address, CLIENT_ID=cls.op.client[0],
+            CLIENT_SECRET=cls.op.client[1], PASSPHRASE="p" * 32,
+            ISSUER=cls.op.issuer if front.name == "apache" else ISSUER)
+        if front.name == "apache":
+            text = text.replace("\n<VirtualHost", "\n" + "".join(
+                f"LoadModule {m}_module {front.values()['MODULES_DIR']}"
+                f"/mod_{m}.so\n" for m in ("authn_core", "authz_user",
+                                           "auth_openidc")) + "<VirtualHost")
+        return text.replace("# END site", more + "\n# END site")
 
     @classmethod
     def write(cls, text, mode=0o600):
@@ -111,7 +186,10 @@ class FrontTest(unittest.TestCase):
         """By a reload."""
         rig = cls.rig
         before = set(rig.workers("admin worker"))
-        rig.write_config(front_sso_secret_file=cls.file if on else '""')
+        rig.write_config(
+            front_sso_secret_file=cls.file if on else '""',
+            public_urls=" ".join(f"http://127.0.0.1:{p}"
+                                 for p in cls.ports.values()))
         os.kill(rig.master, signal.SIGHUP)
         wait_until(lambda: set(rig.workers("admin worker")) and not (
             set(rig.workers("admin worker")) & before), 20, "a new admin worker")
@@ -119,6 +197,7 @@ class FrontTest(unittest.TestCase):
 
     def setUp(self):
         FrontTest.made += 1
+        self.rig.port = self.home
         self.subject = f"subject-{self.made}"
         self.email = f"f{self.made}@acme.example"
 
@@ -356,3 +435,146 @@ class FrontTest(unittest.TestCase):
         finally:
             self.write(SECRET + "\n")
         self.assertNotIn(SECRET, rig.log())
+
+    # -- web servers -----------------------------------------------------
+
+    def ask(self, headers=(), path=PLACE):
+        """Through the web server of now, headers as they are written."""
+        s = socket.create_connection(("127.0.0.1", self.rig.port), 20)
+        s.settimeout(20)
+        s.sendall("".join(f"{line}\r\n" for line in (
+            f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{self.rig.port}",
+            "Connection: close", *(f"{k}: {v}" for k, v in headers),
+            "")).encode())
+        raw = b""
+        while piece := s.recv(65536):
+            raw += piece
+        s.close()
+        head, _, body = raw.decode().partition("\r\n\r\n")
+        return int(head.split()[1]), head, body
+
+    def table(self):
+        """C8: each name, in each spelling, once and twice, and all of them."""
+        every = []
+        for name in NAMES:
+            for spelt in spellings(name):
+                yield [(spelt, value_for(name))]
+                yield [(spelt, value_for(name))] * 2
+                every.append((spelt, value_for(name)))
+        dashes = [h for h in every if "-" in h[0]]
+        yield dashes[::4]
+        yield dashes[::4] * 2
+
+    def test_20_headers_through_web_servers(self):
+        self.setup()
+        for name in ("nginx", "apache"):
+            self.rig.port = self.ports[name]
+            like = self.ask(path=ABSENT)
+            for headers in self.table():
+                with self.subTest(front=name, headers=headers):
+                    self.absent(self.ask(headers), like)
+        self.nobody_else()
+
+    def test_21_nginx_auth_request(self):
+        self.setup(role_claim="groups", role_map=[
+            {"value": "admins", "role": "account_admin"}])
+        self.rig.port = self.ports["nginx-sso"]
+        self.service.person = {
+            "X-Auth-Request-User": self.subject,
+            "X-Auth-Request-Email": self.email,
+            "X-Auth-Request-Preferred-Username": "Ann",
+            "X-Auth-Request-Groups": "staff,admins"}
+        browser = Browser(self.rig)
+        path = browser.get("/sso/acme-healthcare?return_to=/me/sessions"
+                           ).headers["Location"]
+        r = browser.get(path)
+        self.assertEqual((r.status, urllib.parse.urlsplit(
+            r.headers["Location"]).path), (302, "/oauth2/start"), r.text)
+        r = browser.get(r.headers["Location"])
+        self.assertEqual((r.status, r.headers["Location"]), (302, path))
+        r = browser.get(path)
+        self.assertEqual((r.status, r.headers["Location"]),
+                         (303, "/me/sessions"), r.text)
+        me = browser.person()
+        self.assertEqual((me["email"], me["memberships"][0]["role"]),
+                         (self.email, "account_admin"))
+        # Whatever a client adds, it is her or nobody.
+        let_in = ("Cookie", "service=let-in")
+        for headers in self.table():
+            with self.subTest(headers=headers):
+                status, head, _ = self.ask(headers)
+                self.assertEqual(status, 302, head)
+                self.assertNotIn("Set-Cookie", head)
+        for headers in self.table():
+            if len(headers) == 1 and headers[0][0] != headers[0][0].lower():
+                continue  # each is a sign-in that is written down
+            with self.subTest(headers=headers):
+                status, head, body = self.ask([let_in, *headers])
+                self.assertEqual(status, 303, body)
+                self.assertEqual(self.who(head)["id"], me["id"])
+        self.nobody_else()
+        for path, headers in self.service.asked:
+            if path == "/oauth2/auth":
+                self.assertNotIn("mallory", str(headers))
+        # Its word is not taken elsewhere, and no other address is guarded.
+        status, _, _ = self.ask([let_in], path="/api/v1/me")
+        self.assertEqual(status, 401)
+        status, _, _ = self.ask([let_in], path="/_front_sso")
+        self.assertEqual(status, 404)
+
+    def test_22_apache_auth_openidc(self):
+        """Apache is the relying party of a provider, and says who it is."""
+        self.setup(issuer=self.op.issuer, trust_email=False,
+                   role_claim="groups", role_map=[
+                       {"value": "admins", "role": "account_admin"}])
+        self.rig.port = self.ports["apache-sso"]
+        self.op.person = {
+            "sub": self.subject, "email": self.email, "email_verified": True,
+            "name": "Änn Example", "groups": ["staff", "admins"]}
+        browser, evil = Browser(self.rig), dict(
+            (n.replace("-", "_"), value_for(n)) for n in NAMES)
+        # Who asks for no page is not led away, but told 401.
+        evil["Accept"] = "text/html"
+        path = PLACE + "?return_to=/me/sessions"
+        r = browser.get(path, **evil)
+        self.assertEqual(r.status, 302, r.text)
+        self.assertTrue(r.headers["Location"].startswith(
+            self.op.issuer + "/authorize?"), r.headers["Location"])
+        r = browser.get(r.headers["Location"])
+        r = browser.get(r.headers["Location"], **evil)
+        self.assertEqual(r.status, 302, r.text)
+        self.assertTrue(r.headers["Location"].endswith(path))
+        r = browser.get(path, **evil)
+        self.assertEqual((r.status, r.headers["Location"]),
+                         (303, "/me/sessions"), r.text)
+        me = browser.person()
+        self.assertEqual((me["email"], me["display_name"],
+                          me["memberships"][0]["role"]),
+                         (self.email, "Änn Example", "account_admin"))
+        jar = "; ".join(f"{k}={v}" for k, v in browser.cookies.items()
+                        if k.startswith("mod_auth_openidc"))
+        for headers in self.table():
+            if len(headers) == 1 and headers[0][0] != headers[0][0].lower():
+                continue
+            with self.subTest(headers=headers):
+                status, head, body = self.ask([("Cookie", jar), *headers])
+                self.assertEqual(status, 303, body)
+                self.assertEqual(self.who(head)["id"], me["id"])
+        for headers in self.table():
+            with self.subTest(headers=headers):
+                status, head, _ = self.ask([
+                    ("Accept", "text/html"), *headers])
+                self.assertEqual(status, 302, head)
+                self.assertTrue(re.search("^Location: (.*)", head, re.M)
+                                .group(1).startswith(self.op.issuer), head)
+        self.assertEqual(self.ask()[0], 401)
+        self.nobody_else()
+        # What the provider does not call proven links nobody.
+        self.op.person = dict(self.op.person, sub=self.subject + "-two",
+                              email="x" + self.email, email_verified=False)
+        browser = Browser(self.rig)
+        r = browser.get(path, Accept="text/html")
+        r = browser.get(browser.get(r.headers["Location"]
+                                    ).headers["Location"])
+        r = browser.get(path)
+        self.assertEqual(r.status, 403, r.text)
