@@ -349,7 +349,9 @@ class Behind:
                  "Remote-User", "X-Forwarded-User", "X-Forwarded-Email",
                  "X-Auth-Request-User", "X-Authenticated-User",
                  "X-WebAuth-User", "X-SSL-Client-S-DN", "OIDC-Claim-Sub",
-                 "Proxy", "X_Remote_User", "REMOTE_USER", "X.Remote.User"]
+                 "Proxy", "X_Remote_User", "REMOTE_USER", "X.Remote.User",
+                 "SB-Front-Secret", "SB_Front_Secret", "SB-Front-User",
+                 "SB-Front-Subject", "sb-front-issuer", "SB_FRONT_USER"]
         rig.port = front.port
         t = threading.Thread(target=record)
         t.start()
