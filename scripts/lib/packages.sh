@@ -8,7 +8,7 @@
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake pkg-config libfcgi-dev
 	libpq-dev libcurl4-openssl-dev libyaml-dev libssl-dev libsodium-dev
 	libjansson-dev libtalloc-dev liblmdb-dev libutf8proc-dev
-	liboath-dev libqrencode-dev"
+	liboath-dev libqrencode-dev libfido2-dev"
 PACKAGES_RUN="postgresql nginx curl ca-certificates util-linux"
 
 # The newest PostgreSQL server programs, 15 or later.

@@ -46,6 +46,12 @@ API_HANDLER(api_me_password);
 API_HANDLER(api_me_factor_begin); /* factors.c */
 API_HANDLER(api_me_factor_confirm);
 API_HANDLER(api_me_factor_end);
+API_HANDLER(api_me_passkey_options); /* passkeys.c */
+API_HANDLER(api_me_passkey_add);
+API_HANDLER(api_me_passkeys);
+API_HANDLER(api_me_passkey_end);
+API_HANDLER(api_auth_passkey_options);
+API_HANDLER(api_auth_passkey);
 API_HANDLER(api_audit); /* audit.c: GET /api/v1/accounts/{slug}/audit */
 
 API_HANDLER(api_healthz); /* ops.c */

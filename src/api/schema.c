@@ -173,6 +173,112 @@ const struct schema schemas[] = {
     "recovery_codes": {"type": "array", "items": {"type": "string"}}
   }
 }) },
+{ "passkey", J({
+  "type": "object",
+  "required": ["id", "name", "transports", "created_at", "last_used_at"],
+  "properties": {
+    "id": {"type": "string", "format": "uuid"},
+    "name": {"type": "string"},
+    "transports": {"type": "array", "items": {"type": "string"}},
+    "created_at": {"type": "string", "format": "date-time"},
+    "last_used_at": {"type": ["string", "null"], "format": "date-time"}
+  }
+}) },
+{ "passkey_list", J({
+  "type": "object",
+  "required": ["data"],
+  "properties": {
+    "data": {"type": "array", "items": {"$ref": "#/components/schemas/passkey"}}
+  }
+}) },
+{ "passkey_create_options", J({
+  "type": "object",
+  "required": ["rp", "user", "challenge", "pubKeyCredParams"],
+  "description": "PublicKeyCredentialCreationOptionsJSON of WebAuthn.",
+  "properties": {
+    "rp": {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}},
+    "user": {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "displayName": {"type": "string"}}},
+    "challenge": {"type": "string"},
+    "pubKeyCredParams": {"type": "array", "items": {"type": "object"}},
+    "timeout": {"type": "integer"},
+    "excludeCredentials": {"type": "array", "items": {"type": "object"}},
+    "authenticatorSelection": {"type": "object"},
+    "attestation": {"type": "string"}
+  }
+}) },
+{ "passkey_get_options", J({
+  "type": "object",
+  "required": ["challenge", "rpId", "userVerification", "allowCredentials"],
+  "description": "PublicKeyCredentialRequestOptionsJSON of WebAuthn.",
+  "properties": {
+    "challenge": {"type": "string"},
+    "rpId": {"type": "string"},
+    "timeout": {"type": "integer"},
+    "userVerification": {"type": "string"},
+    "allowCredentials": {"type": "array", "items": {"type": "object"}}
+  }
+}) },
+{ "passkey_attestation", J({
+  "type": "object",
+  "required": ["id", "type", "response"],
+  "additionalProperties": false,
+  "description": "RegistrationResponseJSON of WebAuthn: what toJSON() of the new credential gives. Its attestation is not looked at.",
+  "properties": {
+    "id": {"type": "string", "minLength": 1, "maxLength": 1400, "description": "base64url, as all bytes here."},
+    "rawId": {"type": "string", "maxLength": 1400},
+    "type": {"enum": ["public-key"]},
+    "authenticatorAttachment": {"type": ["string", "null"], "maxLength": 100},
+    "clientExtensionResults": {"type": "object"},
+    "response": {
+      "type": "object",
+      "required": ["clientDataJSON", "authenticatorData"],
+      "additionalProperties": false,
+      "properties": {
+        "clientDataJSON": {"type": "string", "minLength": 1, "maxLength": 8192},
+        "authenticatorData": {"type": "string", "minLength": 1, "maxLength": 16384},
+        "attestationObject": {"type": "string", "maxLength": 65536},
+        "publicKey": {"type": ["string", "null"], "maxLength": 4096},
+        "publicKeyAlgorithm": {"type": "integer"},
+        "transports": {"type": "array", "maxItems": 10, "items": {"type": "string", "pattern": "^[a-z-]{1,20}$", "examples": ["internal"]}}
+      }
+    }
+  }
+}) },
+{ "passkey_add", J({
+  "type": "object",
+  "examples": [{"name": "My telephone", "response": {"id": "AAAAAAAAAAAAAAAAAAAAAA", "type": "public-key", "response": {"clientDataJSON": "e30", "authenticatorData": "AAAA", "transports": ["internal"]}}}],
+  "required": ["name", "response"],
+  "additionalProperties": false,
+  "properties": {
+    "name": {"type": "string", "minLength": 1, "maxLength": 100, "description": "For the person, to tell it from others."},
+    "response": {"$ref": "#/components/schemas/passkey_attestation"}
+  }
+}) },
+{ "passkey_assertion", J({
+  "type": "object",
+  "examples": [{"id": "AAAAAAAAAAAAAAAAAAAAAA", "type": "public-key", "response": {"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA", "userHandle": "AAAAAAAAAAAAAAAAAAAAAA"}}],
+  "required": ["id", "type", "response"],
+  "additionalProperties": false,
+  "description": "AuthenticationResponseJSON of WebAuthn: what toJSON() of the credential gives.",
+  "properties": {
+    "id": {"type": "string", "minLength": 1, "maxLength": 1400, "description": "base64url, as all bytes here."},
+    "rawId": {"type": "string", "maxLength": 1400},
+    "type": {"enum": ["public-key"]},
+    "authenticatorAttachment": {"type": ["string", "null"], "maxLength": 100},
+    "clientExtensionResults": {"type": "object"},
+    "response": {
+      "type": "object",
+      "required": ["clientDataJSON", "authenticatorData", "signature", "userHandle"],
+      "additionalProperties": false,
+      "properties": {
+        "clientDataJSON": {"type": "string", "minLength": 1, "maxLength": 8192},
+        "authenticatorData": {"type": "string", "minLength": 1, "maxLength": 16384},
+        "signature": {"type": "string", "minLength": 1, "maxLength": 2048},
+        "userHandle": {"type": "string", "minLength": 1, "maxLength": 100}
+      }
+    }
+  }
+}) },
 { "tokens", J({
   "type": "object",
   "required": ["access_token", "refresh_token", "token_type", "expires_in"],

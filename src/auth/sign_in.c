@@ -137,9 +137,8 @@ look_up(struct db_pool *db, const char *email, const char *password,
 	return 0;
 }
 
-/* Is a password what she may come in by? */
-static int
-by_password(struct db_pool *db, const struct uuid *user, int64_t deadline,
+int
+sign_in_own(struct db_pool *db, const struct uuid *user, int64_t deadline,
     const void *ctx, struct err *e)
 {
 	char id[UUID_TEXT];
@@ -246,7 +245,7 @@ prove(struct db_pool *db, struct vault *v, const char *email,
 	rc = look_up(db, email, prepared, deadline, ctx, t, &known, &good, e);
 	crypto_wipe(prepared, strlen(prepared));
 	if (rc == 0 && good)
-		rc = by_password(db, &t->user, deadline, ctx, e);
+		rc = sign_in_own(db, &t->user, deadline, ctx, e);
 	if (rc == 0 && good)
 		rc = second(db, v, t, code, deadline, &good, e);
 	if (rc != 0)

@@ -65,6 +65,10 @@ int sign_in_first(struct db_pool *, struct vault *, const char *email,
 int sign_in_second(struct db_pool *, struct vault *, struct challenge *,
     const char *code, const struct sign_in_from *, int64_t deadline,
     struct err *e);
+/* May she come in by what is her own, a password or a passkey?  ERR_UNKNOWN,
+ * kind "sso-required": only by her organisation's provider. */
+int sign_in_own(struct db_pool *, const struct uuid *user, int64_t deadline,
+    const void *ctx, struct err *e);
 /*
  * Begin a sign-in of ${t}'s person, who has proven to be her, with a secret of
  * which ${hash} is stored; fills in t->sign_in and writes it down in the audit

@@ -191,5 +191,28 @@ const struct db_stmt auth_store_recovery_add = { "auth_recovery_add",
 const struct db_stmt auth_store_recovery_use = { "auth_recovery_use",
 	"SELECT gate.recovery_use($1, $2::bytea)" };
 
+const struct db_stmt auth_store_passkeys = { "auth_passkeys",
+	"SELECT id, credential, name, transports, " ROWS_UTC(
+	    "created_at") ", " ROWS_UTC("last_used_at") " FROM "
+							"gate.passkeys($1)" };
+
+const struct db_stmt auth_store_passkey_find = { "auth_passkey_find",
+	"SELECT id, user_id, algorithm, public_key, counter, slot,"
+	" token_version FROM gate.passkey_find($1::bytea)" };
+
+const struct db_stmt auth_store_passkey_spend = { "auth_passkey_spend",
+	"SELECT gate.passkey_spend($1::bytea, $2)" };
+
+const struct db_stmt auth_store_passkey_add = { "auth_passkey_add",
+	"SELECT " ROWS_UTC(
+	    "n.at") " FROM gate.passkey_add($1, $2, $3::bytea, $4, $5::bytea,"
+		    " $6, $7, $8::jsonb, $9) AS n (at)" };
+
+const struct db_stmt auth_store_passkey_used = { "auth_passkey_used",
+	"SELECT gate.found(gate.passkey_used($1, $2), 'passkey')" };
+
+const struct db_stmt auth_store_passkey_end = { "auth_passkey_end",
+	"SELECT gate.found(gate.passkey_end($1, $2), 'passkey')" };
+
 const struct db_stmt auth_store_sso_required = { "auth_sso_required",
 	"SELECT slug FROM gate.sso_required($1::uuid)" };

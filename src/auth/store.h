@@ -39,6 +39,13 @@ extern const struct db_stmt auth_store_sign_up_new, auth_store_sign_up_look,
 extern const struct db_stmt auth_store_factor, auth_store_factor_begin,
     auth_store_factor_confirm, auth_store_factor_end, auth_store_factor_step,
     auth_store_recovery_clear, auth_store_recovery_add, auth_store_recovery_use;
+/* Passkeys (sql/gate/82_passkeys.sql): $1 person -> id, credential id as
+ * base64url, name, transports, times; $1 credential id -> id, person,
+ * algorithm, key in hexadecimal, counter, slot, version; $1 hash, $2 seconds;
+ * as gate.passkey_add(), -> time; $1 id, $2 counter; $1 person, $2 id. */
+extern const struct db_stmt auth_store_passkeys, auth_store_passkey_find,
+    auth_store_passkey_spend, auth_store_passkey_add, auth_store_passkey_used,
+    auth_store_passkey_end;
 /* slot, token_version of all who have one above 1 */
 extern const struct db_stmt auth_store_person_versions;
 
