@@ -17,6 +17,7 @@ import urllib.parse
 from manage import Caller, caller, pointers
 from op import OP
 from rig import Rig, wait_until
+from test_second_factor import code, now
 from test_sso import PASSWORD, Browser
 
 SECRET = "fs_" + "0123456789abcdef" * 3
@@ -412,6 +413,53 @@ class FrontTest(unittest.TestCase):
                                  "Content-Type":
                                  "application/x-www-form-urlencoded"})
         self.assertEqual(r.status, 404, r)
+
+    def test_08b_second_factor(self):
+        """C13: the web server's word is the first factor only; and it links
+        who is there already."""
+        self.setup()
+        self.rig.run("user", "create", self.email, "--account",
+                     "acme-healthcare", "--role", "support",
+                     "--password-stdin", stdin=PASSWORD)
+        me = Caller(self.rig, self.rig.request(
+            "POST", "/api/v1/auth/login", {
+                "email": self.email, "password": PASSWORD}
+            ).json["access_token"])
+        secret = me.post("/api/v1/me/second-factor", {
+            "password": PASSWORD}).json["secret"]
+        codes = me.post("/api/v1/me/second-factor/confirm", {
+            "code": code(secret, now())}).json["recovery_codes"]
+        status, head, _ = self.raw(self.says(),
+                                   query="return_to=/me/sessions")
+        self.assertEqual(status, 303, head)
+        self.assertIn("Location: /login/code?return_to=/me/sessions", head)
+        self.assertIsNone(self.who(head))
+        browser = Browser(self.rig)
+        browser.cookies = dict(c.split("=", 1) for c in re.findall(
+            r"^Set-Cookie: ([^;]+)", head, re.M))
+        form = browser.get("/login/code?return_to=/me/sessions").text
+        token = re.search(r'name="form_token" value="([^"]+)"', form).group(1)
+        for said, want in (("000000", 401), (codes[0], 303)):
+            r = browser.ask("POST", "/login/code", urllib.parse.urlencode({
+                "form_token": token, "code": said,
+                "return_to": "/me/sessions"}),
+                Content_Type="application/x-www-form-urlencoded",
+                Origin=f"http://127.0.0.1:{self.rig.port}")
+            self.assertEqual(r.status, want, r.text)
+            self.assertEqual(browser.me(), 200 if want == 303 else 401)
+        self.assertEqual(r.headers["Location"], "/me/sessions")
+        me = browser.person()
+        self.assertEqual((me["email"], me["memberships"][0]["role"]),
+                         (self.email, "support"))
+        # She came by no provider of ours, so /logout leads to none.
+        page = browser.get("/logout", Accept="text/html").text
+        token = re.search(r'name="form_token" value="([^"]+)"', page).group(1)
+        r = browser.ask("POST", "/logout", "form_token=" + token,
+                        Content_Type="application/x-www-form-urlencoded",
+                        Origin=f"http://127.0.0.1:{self.rig.port}")
+        self.assertEqual(r.status, 303, r.text)
+        self.assertTrue(r.headers["Location"].startswith("/login"))
+        self.assertEqual(browser.me(), 401)
 
     def test_09_the_file(self):
         """A secret that is none is refused before anything starts."""
