@@ -26,6 +26,10 @@
 #define FLAG_VERIFIED 0x04
 #define FLAG_BACKUP_ELIGIBLE 0x08
 #define FLAG_BACKED_UP 0x10
+#define FLAG_CREDENTIAL 0x40
+#define FLAG_EXTENSIONS 0x80
+/* Before its key: AAGUID, length of the id. */
+#define CREDENTIAL_MIN 18
 
 static int
 wrong(struct err *e, const char *what)
@@ -118,7 +122,86 @@ webauthn_client(const struct webauthn_asked *asked, const char *type,
 	return 0;
 }
 
+/* --- CBOR ---------------------------------------------------------------- */
+
+#define CBOR_DEPTH 8
+
+/* The head of an item (RFC 8949 section 3) of a definite length; 0 or -1. */
+static int
+cbor_head(struct webauthn_bytes *in, unsigned *kind, uint64_t *value)
+{
+	unsigned more;
+	size_t n;
+
+	if (in->n == 0)
+		return -1;
+	*kind = in->p[0] >> 5;
+	more = in->p[0] & 31;
+	n = more < 24 ? 0 : more < 28 ? (size_t)1 << (more - 24) : in->n;
+	if (n >= in->n)
+		return -1;
+	*value = more < 24 ? more : 0;
+	for (size_t i = 1; i <= n; i++)
+		*value = *value << 8 | in->p[i];
+	in->p += n + 1;
+	in->n -= n + 1;
+	return 0;
+}
+
+/*
+ * Go past one item: 0, or -1 when it says that there is more in it than bytes
+ * are left.  libcbor would make room for what it says before it looks.
+ */
+static int
+cbor_skip(struct webauthn_bytes *in, int depth)
+{
+	unsigned kind;
+	uint64_t n;
+
+	if (depth > CBOR_DEPTH || cbor_head(in, &kind, &n) != 0)
+		return -1;
+	if (kind == 0 || kind == 1 || kind == 7)
+		return 0;
+	if (n > in->n)
+		return -1;
+	if (kind == 2 || kind == 3) {
+		in->p += n;
+		in->n -= n;
+		return 0;
+	}
+	n *= kind == 5 ? 2 : 1;
+	for (n = kind == 6 ? 1 : n; n > 0; n--)
+		if (cbor_skip(in, depth + 1) != 0)
+			return -1;
+	return 0;
+}
+
 /* --- authenticator data -------------------------------------------------- */
+
+/* Is it as long as it says? */
+static bool
+well_formed(struct webauthn_bytes authdata)
+{
+	unsigned flags = authdata.p[FLAGS];
+	struct webauthn_bytes in = { authdata.p + AUTHDATA_MIN,
+		authdata.n - AUTHDATA_MIN };
+	size_t n;
+
+	if ((flags & FLAG_CREDENTIAL) != 0) {
+		if (in.n < CREDENTIAL_MIN)
+			return false;
+		n = (size_t)in.p[16] << 8 | in.p[17];
+		if (n > in.n - CREDENTIAL_MIN)
+			return false;
+		in.p += CREDENTIAL_MIN + n;
+		in.n -= CREDENTIAL_MIN + n;
+		if (cbor_skip(&in, 0) != 0)
+			return false;
+	}
+	if ((flags & FLAG_EXTENSIONS) != 0 && cbor_skip(&in, 0) != 0)
+		return false;
+	return in.n == 0;
+}
 
 /* What both kinds have: for us, by a person who was there and is known. */
 static int
@@ -130,6 +213,8 @@ check_authdata(const char *rp_id, struct webauthn_bytes authdata, struct err *e)
 	if (authdata.n < AUTHDATA_MIN)
 		return wrong(e, "authenticatorData is too short");
 	crypto_sha256(rp_id, strlen(rp_id), hash);
+	if (!well_formed(authdata))
+		return wrong(e, "authenticatorData is cut off, or not CBOR");
 	if (memcmp(authdata.p, hash, HASH) != 0)
 		return err_set(e, ERR_INVALID,
 		    "authenticatorData is not for %.100s", rp_id);

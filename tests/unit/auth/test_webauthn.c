@@ -442,6 +442,17 @@ no_credentials(void **state)
 	all = authdata(&d, true);
 	((unsigned char *)(uintptr_t)all.p)[all.n - 1] ^= 1;
 	assert_int_equal(webauthn_made(&asked, said, all, &key, &e), -1);
+	/* a map of more than there is room for, a length without an end */
+	all = authdata(&d, true);
+	memcpy((unsigned char *)(uintptr_t)all.p + 37 + 18 + 32,
+	    "\xbb\x00\x00\x00\x08\x00\x00\x00\x00", 9);
+	assert_int_equal(webauthn_made(&asked, said, all, &key, &e), -1);
+	assert_string_equal(
+	    e.text, "authenticatorData is cut off, or not CBOR");
+	memset((unsigned char *)(uintptr_t)all.p + 37 + 18 + 32, 0x81, 40);
+	assert_int_equal(webauthn_made(&asked, said, all, &key, &e), -1);
+	((unsigned char *)(uintptr_t)all.p)[37 + 18 + 32] = 0xbf;
+	assert_int_equal(webauthn_made(&asked, said, all, &key, &e), -1);
 	/* an RSA key of 1024 bits; an algorithm that we do not ask for */
 	p256 = d.key;
 	d.key = EVP_RSA_gen(1024);
