@@ -62,14 +62,43 @@ const struct takeout_table takeout_tables[] = {
 		"t.group_roles FROM scim_settings t "
 		"WHERE t.account_id = $1::uuid AND $2 = '' "
 		"LIMIT $3::integer) x" } },
+	{ "sso_connections", "",
+	    { "takeout_sso_connections",
+		"SELECT 'z', row_to_json(x)::text FROM (SELECT t.kind, "
+		"t.issuer, t.client_id, t.client_auth, t.scopes, t.is_active, "
+		"t.trust_email, t.auto_join, t.is_required, t.role_claim, "
+		"t.role_map, t.default_role, t.created_at, t.updated_at "
+		"FROM sso_connections t WHERE t.account_id = $1::uuid "
+		"AND $2 = '' LIMIT $3::integer) x" } },
+	{ "account_domains", "",
+	    { "takeout_account_domains",
+		"SELECT x.domain, row_to_json(x)::text FROM (SELECT t.domain, "
+		"t.created_at FROM account_domains t "
+		"WHERE t.account_id = $1::uuid AND t.domain > $2 "
+		"ORDER BY t.domain LIMIT $3::integer) x" } },
+	{ "sso_identities", "[\"\", \"\"]",
+	    { "takeout_sso_identities",
+		"SELECT jsonb_build_array(x.issuer, x.subject), "
+		"row_to_json(x)::text FROM (SELECT t.issuer, t.subject, "
+		"t.user_id, t.created_at, t.last_used_at FROM sso_identities t "
+		"WHERE t.account_id = $1::uuid AND (t.issuer, t.subject) > "
+		"($2::jsonb->>0, $2::jsonb->>1) "
+		"ORDER BY t.issuer, t.subject LIMIT $3::integer) x" } },
 	BY_ID("api_keys", "id",
 	    "t.id, t.name, t.prefix, t.role, t.expires_at, t.revoked_at, "
 	    "t.last_used_at, t.created_at",
 	    "api_keys t"),
 	BY_ID("widget_keys", "id",
 	    "t.id, t.name, t.prefix, t.agent_instance_id, t.allowed_origins, "
-	    "t.revoked_at, t.created_at",
+	    "t.appearance, t.revoked_at, t.last_used_at, t.created_at",
 	    "widget_keys t"),
+	BY_ID("visitor_secrets", "id",
+	    "t.id, t.name, t.prefix, t.expires_at, t.revoked_at, t.created_at",
+	    "visitor_secrets t"),
+	BY_ID("visitors", "id",
+	    "t.id, t.external_id, t.name, t.email, t.created_at, "
+	    "t.last_seen_at",
+	    "visitors t"),
 	BY_ID("agent_instances", "id",
 	    "t.id, t.agent_type, t.instance_name, t.display_name, "
 	    "t.configuration, t.config_version, t.status, t.created_at, "
@@ -95,8 +124,8 @@ const struct takeout_table takeout_tables[] = {
 	BY_ID("chunks", "id",
 	    "t.id, t.document_id, t.position, t.title, t.body", "chunks t"),
 	BY_ID("sessions", "id",
-	    "t.id, t.session_key, t.widget_key_id, t.email, t.is_anonymous, "
-	    "t.created_at, t.last_activity_at",
+	    "t.id, t.session_key, t.widget_key_id, t.visitor_id, t.email, "
+	    "t.is_anonymous, t.created_at, t.last_activity_at",
 	    "sessions t"),
 	{ "session_names", "",
 	    { "takeout_session_names",

@@ -159,6 +159,9 @@ API_HANDLER(page_sso); /* pages/sso.c, */
 API_HANDLER(page_sso_begin);
 API_HANDLER(page_sso_callback);
 API_HANDLER(page_sso_front);
+API_HANDLER(page_login_passkey); /* pages/passkey.c, */
+API_HANDLER(page_passkey_add);
+API_HANDLER(page_passkey_end);
 API_HANDLER(page_factor_begin); /* pages/factor.c */
 API_HANDLER(page_factor_confirm);
 API_HANDLER(page_factor_end);

@@ -274,7 +274,19 @@ do_lines(struct parser *p)
 		do_line(p, a, p->n);
 }
 
-/* A tag right behind "=", or in a script or style: nothing escapes it well. */
+/* Does the text end in what begins the address of a script? */
+static bool
+is_address(const struct piece *x)
+{
+	static const char begin[] = "<script src=\"";
+	size_t n = sizeof(begin) - 1;
+
+	return x != NULL && x->kind == 't' && x->len >= n &&
+	       memcmp(x->text + x->len - n, begin, n) == 0;
+}
+
+/* A tag right behind "=", or in a script or style: nothing escapes it well. But
+ * the address of a script is an attribute like others. */
 static int
 check_place(const struct parser *p)
 {
@@ -297,7 +309,7 @@ check_place(const struct parser *p)
 		}
 		if (x->kind != 'n')
 			continue;
-		if (inside != NULL)
+		if (inside != NULL && !is_address(before))
 			return wrong(p, x->at,
 			    "nothing is filled in here: a "
 			    "script or a style");

@@ -17,12 +17,13 @@
 #include "util/banned.h"
 
 #define STYLE "site.css"
+#define SCRIPT "passkey.js"
 #define SUFFIX ".html"
 
 struct pages {
 	struct mustache *set;
-	struct buf style;
-	char style_name[32];
+	struct buf style, script;
+	char style_name[32], script_name[32];
 };
 
 static int
@@ -87,7 +88,8 @@ is_page(const char *file)
 bool
 pages_file(const char *name)
 {
-	return is_page(name) || strcmp(name, STYLE) == 0;
+	return is_page(name) || strcmp(name, STYLE) == 0 ||
+	       strcmp(name, SCRIPT) == 0;
 }
 
 static int
@@ -113,19 +115,24 @@ add_pages(struct pages *p, const char *dir, struct err *e)
 	return rc;
 }
 
+/* A file that is sent as it is, under a name with its hash:
+ * "site-0123abcd.css".
+ */
 static int
-add_style(struct pages *p, const char *dir, struct err *e)
+add_asset(struct pages *p, const char *dir, const char *file, struct buf *b,
+    char name[32], struct err *e)
 {
-	char *path = mem_printf(p, "%s/" STYLE, dir);
+	char *path = mem_printf(p, "%s/%s", dir, file);
+	size_t stem = strcspn(file, ".");
 	unsigned char hash[32];
 	char hex[9];
 
-	buf_init(&p->style, p, MUSTACHE_TEXT_MAX);
-	if (read_file(path, &p->style, e) != 0)
+	buf_init(b, p, MUSTACHE_TEXT_MAX);
+	if (read_file(path, b, e) != 0)
 		return -1;
-	crypto_sha256(p->style.data, p->style.len, hash);
+	crypto_sha256(b->data, b->len, hash);
 	str_hex(hash, 4, hex);
-	snprintf(p->style_name, sizeof(p->style_name), "site-%s.css", hex);
+	snprintf(name, 32, "%.*s-%s%s", (int)stem, file, hex, file + stem);
 	return 0;
 }
 
@@ -135,7 +142,9 @@ pages_load(const char *dir, struct pages **ret, struct err *e)
 	struct pages *p = mem_new(NULL, struct pages);
 
 	p->set = mustache_new(p, true);
-	if (add_pages(p, dir, e) != 0 || add_style(p, dir, e) != 0) {
+	if (add_pages(p, dir, e) != 0 ||
+	    add_asset(p, dir, STYLE, &p->style, p->style_name, e) != 0 ||
+	    add_asset(p, dir, SCRIPT, &p->script, p->script_name, e) != 0) {
 		mem_free(p);
 		return -1;
 	}
@@ -167,4 +176,17 @@ pages_style(const struct pages *p, size_t *len)
 {
 	*len = p->style.len;
 	return p->style.data;
+}
+
+const char *
+pages_script_name(const struct pages *p)
+{
+	return p->script_name;
+}
+
+const char *
+pages_script(const struct pages *p, size_t *len)
+{
+	*len = p->script.len;
+	return p->script.data;
 }

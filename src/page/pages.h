@@ -1,5 +1,5 @@
-/* The pages' templates and their style sheet, read from a folder once and never
- * changed. */
+/* The pages' templates, their style sheet and their script, read from a folder
+ * once and never changed. */
 #ifndef PAGE_PAGES_H
 #define PAGE_PAGES_H
 
@@ -13,9 +13,9 @@
 struct pages;
 
 /*
- * Read *.html and site.css of ${dir}.  0 with *ret, to be freed with
- * pages_free(); -1 with ERR_INVALID: what is missing, or "DIR/name.html:line:
- * what is wrong".
+ * Read *.html, site.css and passkey.js of ${dir}.  0 with *ret, to be freed
+ * with pages_free(); -1 with ERR_INVALID: what is missing, or
+ * "DIR/name.html:line: what is wrong".
  */
 int pages_load(const char *dir, struct pages **ret, struct err *e);
 void pages_free(struct pages *); /* NULL does nothing */
@@ -28,5 +28,8 @@ int pages_render(const struct pages *, const char *name, const json_t *data,
 /* "site-0123abcd.css": another name when another text. */
 const char *pages_style_name(const struct pages *);
 const char *pages_style(const struct pages *, size_t *len);
+/* The same for the script of the pages with passkeys: "passkey-0123abcd.js". */
+const char *pages_script_name(const struct pages *);
+const char *pages_script(const struct pages *, size_t *len);
 
 #endif

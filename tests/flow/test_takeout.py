@@ -16,6 +16,7 @@ LEFT_OUT = {
     "idempotency_keys": "a day's bookkeeping", "request_answers": "the same",
     "knowledge_epochs": "bookkeeping", "audit_heads": "of audit_log",
     "audit_checkpoints": "in the export of audit", "turns_open": "still runs",
+    "sso_sign_ins": "sealed tokens", "sso_spent": "minutes' bookkeeping",
 }
 TURNS = 30000
 

@@ -50,8 +50,8 @@ page_home(struct app *app, struct http_req *req, struct http_resp *resp,
 }
 
 /* The page as it is at first, or again after ${e}, whose words it shows. */
-static void
-show_login(struct app *app, struct http_req *req, struct http_resp *resp,
+void
+page_login_show(struct app *app, struct http_req *req, struct http_resp *resp,
     const struct err *e, const char *note)
 {
 	const char *done = http_query(req, "done", NULL);
@@ -59,7 +59,7 @@ show_login(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	if (status == 429 || status == 503)
 		http_set(resp, "Retry-After", "1");
-	page_send(app, req, resp, status, "login",
+	page_send_script(app, req, resp, status, "login",
 	    json_pack("{s:s, s:s, s:o?, s:s?, s:b, s:b}", "return_to",
 		page_return_to(app, req, ""), "email",
 		page_field(app, req, "email"), "error", page_sentence(req, e),
@@ -99,7 +99,7 @@ page_login(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (signed_in(app, req, resp))
 		page_go(resp, page_return_to(app, req, PAGE_HOME));
 	else
-		show_login(app, req, resp, NULL, NULL);
+		page_login_show(app, req, resp, NULL, NULL);
 }
 
 int
@@ -149,7 +149,7 @@ page_login_send(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	(void)who;
 	if (try_login(app, req, resp, &e) != 0)
-		show_login(app, req, resp, &e, NULL);
+		page_login_show(app, req, resp, &e, NULL);
 }
 
 static void
@@ -205,7 +205,7 @@ page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	(void)who;
 	if (!challenge_of(app, req, &c)) {
-		show_login(app, req, resp, NULL,
+		page_login_show(app, req, resp, NULL,
 		    "That took too long. Please sign in again.");
 		return;
 	}
@@ -227,7 +227,7 @@ page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
 	forget_step(app, req, resp);
 	e.kind = NULL;
 	err_set(&e, ERR_UNKNOWN, "Please sign in again.");
-	show_login(app, req, resp, &e, NULL);
+	page_login_show(app, req, resp, &e, NULL);
 }
 
 void
@@ -258,18 +258,26 @@ void
 page_asset(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
+	const char *file = http_var(req, "file"), *text;
 	struct err e = { 0 };
-	const char *text;
+	bool script;
 	size_t n;
 
 	(void)who;
+	script = app->pages != NULL &&
+	         strcmp(file, pages_script_name(app->pages)) == 0;
 	if (app->pages == NULL ||
-	    strcmp(http_var(req, "file"), pages_style_name(app->pages)) != 0) {
+	    (!script && strcmp(file, pages_style_name(app->pages)) != 0)) {
 		err_set(&e, ERR_NOT_FOUND, "nothing is at this address");
 		problem_send(req, resp, &e, NULL);
 		return;
 	}
-	text = pages_style(app->pages, &n);
+	text =
+	    script ? pages_script(app->pages, &n) : pages_style(app->pages, &n);
 	http_set(resp, "Cache-Control", "public, max-age=31536000, immutable");
-	http_send(resp, "text/css; charset=utf-8", text, n);
+	http_set(resp, "X-Content-Type-Options", "nosniff");
+	http_send(resp,
+	    script ? "text/javascript; charset=utf-8"
+		   : "text/css; charset=utf-8",
+	    text, n);
 }

@@ -12,6 +12,7 @@
 #include "api/sign_out.h"
 #include "auth/factor.h"
 #include "auth/key.h"
+#include "auth/passkey.h"
 #include "auth/sign_in.h"
 #include "http/address.h"
 #include "http/request.h"
@@ -31,6 +32,8 @@ static const struct {
 	{ "password", "The password is changed, and every other sign-in has "
 		      "ended." },
 	{ "factor-removed", "The second factor is removed." },
+	{ "passkey", "The passkey is added." },
+	{ "passkey-removed", "The passkey is removed." },
 	{ "ended", "The sign-in has ended." },
 };
 
@@ -112,7 +115,7 @@ static int
 gather(struct app *app, const struct http_req *req, const struct caller *who,
     json_t **ret, struct err *e)
 {
-	json_auto_t *me = NULL, *sign_ins = NULL;
+	json_auto_t *me = NULL, *sign_ins = NULL, *passkeys = NULL;
 	enum factor_answer factor;
 	json_t *v;
 	size_t i;
@@ -122,8 +125,11 @@ gather(struct app *app, const struct http_req *req, const struct caller *who,
 	    person_sign_ins(app->db, &who->key->id, &who->sign_in, NULL,
 		SIGN_INS, page_deadline(req), &sign_ins, e) != 0 ||
 	    factor_check(app->db, app->vault, &who->key->id, NULL,
-		page_deadline(req), &factor, e) != 0)
+		page_deadline(req), &factor, e) != 0 ||
+	    passkey_list(
+		app->db, &who->key->id, page_deadline(req), &passkeys, e) != 0)
 		return -1;
+	json_array_foreach(passkeys, i, v) shorten_times(v);
 	json_array_foreach(json_object_get(sign_ins, "data"), i, v)
 	{
 		shorten_times(v);
@@ -131,8 +137,8 @@ gather(struct app *app, const struct http_req *req, const struct caller *who,
 	}
 	json_array_foreach(json_object_get(me, "memberships"), i, v)
 	    spell_role(v);
-	*ret = json_pack("{s:O, s:O, s:b, s:b}", "me", me, "sign_ins",
-	    json_object_get(sign_ins, "data"), "more",
+	*ret = json_pack("{s:O, s:O, s:O, s:b, s:b}", "me", me, "passkeys",
+	    passkeys, "sign_ins", json_object_get(sign_ins, "data"), "more",
 	    !json_is_null(json_object_get(sign_ins, "next")), "factor",
 	    factor == FACTOR_MISSING);
 	return 0;
@@ -155,8 +161,8 @@ page_me_show(struct app *app, struct http_req *req, struct http_resp *resp,
 		json_object_set_new(data, "note", json_string(note));
 	if (wrong != NULL)
 		json_object_set_new(data, where, page_sentence(req, wrong));
-	page_send(app, req, resp, wrong != NULL ? problem_status(wrong) : 200,
-	    "me", data, who);
+	page_send_script(app, req, resp,
+	    wrong != NULL ? problem_status(wrong) : 200, "me", data, who);
 }
 
 void

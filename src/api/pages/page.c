@@ -1,5 +1,5 @@
-/* Pages have no script and no style of their own, are kept by nobody, and tell
- * no other site where the reader came from. */
+/* Pages have no style of their own and but two of them a script, are kept by
+ * nobody, and tell no other site where the reader came from. */
 #include "api/pages/page.h"
 
 #include <ctype.h>
@@ -26,14 +26,17 @@
 #include "util/banned.h"
 
 #define PAGE_MAX ((size_t)1024 * 1024)
+#define POLICY                                                                 \
+	"default-src 'none'; style-src 'self'; img-src 'self' data:; "         \
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+/* Of the pages with passkeys, which browsers have no form for. */
+#define POLICY_SCRIPT POLICY "; script-src 'self'; connect-src 'self'"
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
 void
 page_headers(struct http_resp *resp)
 {
-	http_set(resp, "Content-Security-Policy",
-	    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-	    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+	http_set(resp, "Content-Security-Policy", POLICY);
 	http_set(resp, "Referrer-Policy", "same-origin");
 	http_set(resp, "X-Frame-Options", "DENY");
 	http_set(resp, "Cross-Origin-Opener-Policy", "same-origin");
@@ -62,9 +65,9 @@ complete(struct app *app, struct http_req *req, struct http_resp *resp,
 	return data;
 }
 
-void
-page_send(struct app *app, struct http_req *req, struct http_resp *resp,
-    int status, const char *name, json_t *data, const struct caller *who)
+static void
+send(struct app *app, struct http_req *req, struct http_resp *resp, int status,
+    const char *name, json_t *data, const struct caller *who, bool script)
 {
 	json_auto_t *all = NULL;
 	struct err e = { 0 };
@@ -84,7 +87,26 @@ page_send(struct app *app, struct http_req *req, struct http_resp *resp,
 		return;
 	}
 	page_headers(resp);
+	if (script)
+		http_set(resp, "Content-Security-Policy", POLICY_SCRIPT);
 	reply_buf(resp, status, "text/html; charset=utf-8", &b);
+}
+
+void
+page_send(struct app *app, struct http_req *req, struct http_resp *resp,
+    int status, const char *name, json_t *data, const struct caller *who)
+{
+	send(app, req, resp, status, name, data, who, false);
+}
+
+void
+page_send_script(struct app *app, struct http_req *req, struct http_resp *resp,
+    int status, const char *name, json_t *data, const struct caller *who)
+{
+	if (app->pages != NULL)
+		json_object_set_new(data, "script",
+		    json_sprintf("/assets/%s", pages_script_name(app->pages)));
+	send(app, req, resp, status, name, data, who, true);
 }
 
 void

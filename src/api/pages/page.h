@@ -23,6 +23,10 @@ struct sign_in_from;
  */
 void page_send(struct app *, struct http_req *, struct http_resp *, int status,
     const char *name, json_t *data, const struct caller *who);
+/* The same with the script for passkeys, which its policy lets run; ${data}
+ * gets its address as script. */
+void page_send_script(struct app *, struct http_req *, struct http_resp *,
+    int status, const char *name, json_t *data, const struct caller *who);
 /* 303 to a path of this site. */
 void page_go(struct http_resp *, const char *path);
 /* The refusal as a page; where nobody is signed in and a page was asked for, it

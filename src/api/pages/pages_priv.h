@@ -17,6 +17,10 @@ struct token;
 /* The headers of a page. */
 void page_headers(struct http_resp *);
 
+/* The sign-in, or again after ${e}, whose words it shows. */
+void page_login_show(struct app *, struct http_req *, struct http_resp *,
+    const struct err *e, const char *note);
+
 /* Who it is has been proven but for the second factor: the browser is given
  * what says so, and led to the page that asks, from there to ${to} ("": home).
  */

@@ -142,6 +142,8 @@ test_refused(void **state)
 	refuses("<a href={{x}}>", "main:1: an attribute's value wants quotes");
 	refuses("<script>\nx = '{{x}}'</script>",
 	    "main:2: nothing is filled in here: a script or a style");
+	refuses("<script src=\"{{x}}\" id=\"{{x}}\"></script>",
+	    "main:1: nothing is filled in here: a script or a style");
 	refuses("\n{{>gone}}", "main:2: there is no template gone");
 }
 

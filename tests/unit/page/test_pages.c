@@ -39,10 +39,11 @@ begin(void **state)
 static int
 end(void **state)
 {
-	static const char *const files[] = { "a.html", "b.html", "site.css" };
+	static const char *const files[] = { "a.html", "b.html", "site.css",
+		"passkey.js" };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		unlink(mem_printf(ctx, "%s/%s", dir, files[i]));
 	mem_free(ctx);
 	return rmdir(dir);
@@ -75,13 +76,15 @@ worst(void)
 
 	return json_pack(
 	    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s,"
-	    " s:s, s:b, s:b, s:b, s:b, s:b, s:o, s:[o], s:[s], s:[s], s:s}",
-	    "form_token", EVIL, "style", EVIL, "request_id", EVIL, "error",
-	    EVIL, "note", EVIL, "email", EVIL, "return_to", EVIL, "title", EVIL,
-	    "detail", EVIL, "status", EVIL, "instead", EVIL, "qr", EVIL,
-	    "password_error", EVIL, "factor_error", EVIL, "again", 1,
-	    "signed_out", 1, "plain", 1, "more", 1, "factor", 1, "me", me,
-	    "sign_ins", row, "codes", EVIL, "secret", EVIL, "unused", "");
+	    " s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:o, s:[o], s:[O], s:[s],"
+	    " s:[s], s:s}",
+	    "form_token", EVIL, "script", EVIL, "passkey_error", EVIL, "style",
+	    EVIL, "request_id", EVIL, "error", EVIL, "note", EVIL, "email",
+	    EVIL, "return_to", EVIL, "title", EVIL, "detail", EVIL, "status",
+	    EVIL, "instead", EVIL, "qr", EVIL, "password_error", EVIL,
+	    "factor_error", EVIL, "again", 1, "signed_out", 1, "plain", 1,
+	    "more", 1, "factor", 1, "me", me, "sign_ins", row, "passkeys", row,
+	    "codes", EVIL, "secret", EVIL, "unused", "");
 }
 
 /* Every tag that is opened is closed, in order, but for those that never are.
@@ -130,6 +133,16 @@ rendered(const struct pages *p, const char *name, const json_t *data)
 	return b.data;
 }
 
+static int
+scripts(const char *html)
+{
+	int n = 0;
+
+	for (; (html = strstr(html, "<script")) != NULL; html++)
+		n++;
+	return n;
+}
+
 static void
 test_shipped(void **state)
 {
@@ -143,8 +156,13 @@ test_shipped(void **state)
 		char *html = rendered(p, names[i], bad);
 
 		assert_non_null(strstr(html, "</html>"));
+		bool own = strcmp(names[i], "login") == 0 ||
+		           strcmp(names[i], "me") == 0;
+
+		/* Two have one script of ours, and no other. */
 		if (strstr(html, "<b>") != NULL ||
-		    strstr(html, "<script") != NULL)
+		    scripts(html) != (own ? 1 : 0) ||
+		    (own && strstr(html, "<script src=\"&lt;b") == NULL))
 			fail_msg("%s prints markup of its data", names[i]);
 		assert_null(strstr(html, " style="));
 		assert_null(strstr(html, " on"
@@ -202,6 +220,8 @@ test_refused(void **state)
 	file("b.html", "{{$m}}x{{/m}}");
 	refused("/site.css: No such file or directory");
 	file("site.css", "a{}");
+	refused("/passkey.js: No such file or directory");
+	file("passkey.js", "1");
 	assert_int_equal(pages_load(dir, &p, &e), 0);
 	snprintf(name, sizeof(name), "%s", pages_style_name(p));
 	pages_free(p);
@@ -210,7 +230,8 @@ test_refused(void **state)
 	assert_int_equal(pages_load(dir, &p, &e), 0);
 	assert_string_not_equal(name, pages_style_name(p));
 	pages_free(p);
-	assert_true(pages_file("a.html") && pages_file("site.css"));
+	assert_true(pages_file("a.html") && pages_file("site.css") &&
+		    pages_file("passkey.js"));
 	assert_false(pages_file(".html") || pages_file("a.html~") ||
 		     pages_file(".a.html") || pages_file("other.css"));
 }
