@@ -223,20 +223,20 @@ passkey_add(struct db_pool *db, const struct uuid *user,
 	struct webauthn_bytes client, authdata, id;
 	void *ctx = mem_root("passkey");
 	struct webauthn_key *key = mem_new(ctx, struct webauthn_key);
-	int rc = 0;
+	int rc = -1;
 
 	if (transports == NULL)
 		transports = json_array();
-	if (read_bytes(ctx, said, "clientDataJSON", &client, e) != 0 ||
-	    read_bytes(ctx, said, "authenticatorData", &authdata, e) != 0 ||
-	    read_bytes(ctx, response, "id", &id, e) != 0 ||
-	    webauthn_made(asked, client, authdata, key, e) != 0)
-		rc = -1;
-	else if (id.n != key->id_len || memcmp(id.p, key->id, id.n) != 0)
+	if (read_bytes(ctx, said, "clientDataJSON", &client, e) == 0 &&
+	    read_bytes(ctx, said, "authenticatorData", &authdata, e) == 0 &&
+	    read_bytes(ctx, response, "id", &id, e) == 0)
+		rc = webauthn_made(asked, client, authdata, key, e);
+	if (rc == 0 &&
+	    (id.n != key->id_len || memcmp(id.p, key->id, id.n) != 0))
 		rc = err_set(e, ERR_INVALID,
 		    "id is not that of the credential in authenticatorData");
-	else if (spend(db, asked, deadline, ctx, e) != 0)
-		rc = -1;
+	if (rc == 0)
+		rc = spend(db, asked, deadline, ctx, e);
 	if (rc == 0)
 		rc = keep(db, user, sign_in, key, name, transports, who,
 		    deadline, ctx, ret, e);
