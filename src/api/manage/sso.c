@@ -32,7 +32,11 @@ static const struct manage_object sso_object = { "sso", &manage_store_sso,
 static int
 sso_get(struct manage *m, struct err *e)
 {
-	return manage_show(m, &sso_object, m->account, 200, e);
+	int rc = manage_show(m, &sso_object, m->account, 200, e);
+
+	return rc != 0 && e->code == ERR_NOT_FOUND
+	           ? err_set(e, ERR_NOT_FOUND, "single sign-on is not set up")
+	           : rc;
 }
 MANAGE_HANDLER(api_sso_get, sso_get)
 
@@ -129,7 +133,7 @@ check_issuer(struct manage *m, const json_t *s, struct err *e)
 	if (discovery_issuer_ok(
 		sso_fetcher(m->app->sso), text_of(s, "issuer"), e) == 0)
 		return 0;
-	return manage_invalid(m, e, "/issuer", "%s", e->text);
+	return manage_invalid(m, e, "/issuer", "is not good: %s", e->text);
 }
 
 /* The web server has its own client, where it has one; ours has a name. */
