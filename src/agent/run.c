@@ -177,6 +177,7 @@ ask_model(struct run *r, struct llm_reply *reply, struct err *e)
 	if (reply->model[0])
 		memcpy(all->model, reply->model, sizeof(all->model));
 	memcpy(all->upstream_id, reply->upstream_id, sizeof(all->upstream_id));
+	all->credential = reply->credential;
 	return rc;
 }
 

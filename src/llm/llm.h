@@ -13,6 +13,7 @@
 
 #include "util/buf.h"
 #include "util/err.h"
+#include "util/id.h"
 
 struct net;
 struct net_wait;
@@ -109,6 +110,8 @@ struct llm_reply {
 	int attempts;
 	int64_t first_token_ns; /* after the start of the call; 0 none */
 	char upstream_id[96];
+	struct uuid credential;   /* whose key answered; nil: the environment's,
+	                             or none was needed */
 	const json_t *raw_blocks; /* provider's own blocks to send back in a
 	                             tool loop (Anthropic thinking); or NULL */
 };
