@@ -84,6 +84,15 @@ static struct lanes {
 	struct lane lane[LANES];
 } * lanes;
 
+/*
+ * Planning a read of a partitioned table costs more than the read.  A plan for
+ * any parameters drops the other partitions when it runs; and made while a
+ * partition is empty it is good still when that is full, for it may use nothing
+ * but indexes.  As the role has it (db/bootstrap.c), for one made before.
+ */
+static const char chat_settings[] =
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off";
+
 static const struct db_opts *
 db_options(const struct parts *p, struct db_opts *o)
 {
@@ -97,6 +106,8 @@ db_options(const struct parts *p, struct db_opts *o)
 		.wait_ms = (int)c->database_wait,
 		.connect_ms = (int)c->database_connect_timeout,
 		.statement_ms = (int)c->database_statement_timeout,
+		.settings =
+		    p->process->kind == PROC_CHAT ? chat_settings : NULL,
 		.prepared = c->database_prepared,
 		.pooler = parts_behind_pooler(c) };
 	return o;

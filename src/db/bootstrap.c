@@ -35,7 +35,9 @@ static const struct {
 	{ "sb_chat", "LOGIN",
 	    "statement_timeout='2s';lock_timeout='2s';"
 	    "idle_in_transaction_session_timeout='10s';"
-	    "log_error_verbosity=terse" },
+	    "log_error_verbosity=terse;"
+	    /* as daemon/parts.c says why, for behind a pooler */
+	    "plan_cache_mode=force_generic_plan;enable_seqscan=off" },
 	{ "sb_admin", "LOGIN",
 	    "statement_timeout='10s';lock_timeout='2s';"
 	    "idle_in_transaction_session_timeout='10s';"

@@ -63,6 +63,8 @@ startup_options(const struct conn_opts *o, const void *ctx)
 	if (o->lock_ms > 0)
 		text =
 		    mem_printf(ctx, "%s -c lock_timeout=%d", text, o->lock_ms);
+	if (o->settings != NULL)
+		text = mem_printf(ctx, "%s %s", text, o->settings);
 	return text;
 }
 
@@ -106,7 +108,8 @@ start(const struct conn_opts *o, const struct hosts *h, int host)
 	values[n++] = "switchboard";
 	keys[n] = "client_encoding";
 	values[n++] = "UTF8";
-	if (!o->pooler && (o->statement_ms > 0 || o->lock_ms > 0)) {
+	if (!o->pooler &&
+	    (o->statement_ms > 0 || o->lock_ms > 0 || o->settings != NULL)) {
 		keys[n] = "options";
 		values[n++] = startup_options(o, tmp);
 	}

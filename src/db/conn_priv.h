@@ -25,6 +25,7 @@ struct conn_opts {
 	const char *conninfo;
 	const char *user, *dbname; /* NULL: what conninfo says */
 	int statement_ms, lock_ms; /* 0: the role's own */
+	const char *settings;      /* struct db_opts' */
 	bool pooler;               /* limits by SET LOCAL, not at start-up */
 	bool prepared;             /* named prepared statements */
 	atomic_int *answered;      /* host to begin with; NULL: the first */

@@ -33,8 +33,10 @@ struct db_opts {
 	const char *user;     /* sb_chat, sb_admin, sb_job, sb_owner */
 	unsigned size;        /* connections at most */
 	int wait_ms, connect_ms, statement_ms;
-	bool prepared; /* named prepared statements */
-	bool pooler;   /* conninfo leads to a transaction-mode pooler */
+	const char *settings; /* "-c name=value ..." without a pooler, whose
+	                         role must have them; or NULL */
+	bool prepared;        /* named prepared statements */
+	bool pooler;          /* conninfo leads to a transaction-mode pooler */
 };
 
 /* A statement: constant text with $n; name is its prepared name, unique. */

@@ -52,6 +52,8 @@ db_pool_new(const struct db_opts *o)
 		.conninfo = mem_strdup(p, o->conninfo),
 		.user = mem_strdup(p, o->user),
 		.statement_ms = o->statement_ms,
+		.settings =
+		    o->settings != NULL ? mem_strdup(p, o->settings) : NULL,
 		.pooler = o->pooler,
 		.prepared = o->prepared,
 		.answered = &p->answered,

@@ -34,6 +34,8 @@ static const struct db_stmt sql_account = { "t_account",
 	"SELECT current_setting('app.account_id', true)" };
 static const struct db_stmt sql_timeout = { "t_timeout",
 	"SELECT current_setting('statement_timeout')" };
+static const struct db_stmt sql_seqscan = { "t_seqscan",
+	"SELECT current_setting('enable_seqscan')" };
 static const struct db_stmt sql_insert = { "t_insert",
 	"INSERT INTO things (id, body) VALUES ($1, $2)" };
 static const struct db_stmt sql_count = { "t_count",
@@ -53,6 +55,7 @@ pool(unsigned size, int wait_ms, bool prepared, bool pooler)
 		.wait_ms = wait_ms,
 		.connect_ms = 2000,
 		.statement_ms = 1500,
+		.settings = "-c enable_seqscan=off",
 		.prepared = prepared,
 		.pooler = pooler };
 
@@ -161,6 +164,24 @@ test_statement_timeout(void **state)
 		assert_true(clock_mono() - began < 4 * CLOCK_S);
 		/* the connection is as good as before */
 		assert_int_equal(number(p, &sql_one), 1);
+		db_pool_free(p);
+	}
+}
+
+/* A pooler passes none on: its role has them. */
+static void
+test_settings(void **state)
+{
+	struct db_call c = { .stmt = &sql_seqscan };
+	struct err e;
+
+	(void)state;
+	for (int pooler = 0; pooler < 2; pooler++) {
+		struct db_pool *p = pool(1, 1000, true, pooler);
+
+		assert_int_equal(run1(p, DB_READ, &c, &e), 0);
+		assert_string_equal(
+		    db_text(c.result, 0, 0), pooler ? "on" : "off");
 		db_pool_free(p);
 	}
 }
@@ -680,6 +701,7 @@ main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_account),
 		cmocka_unit_test(test_statement_timeout),
+		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_atomic),
 		cmocka_unit_test(test_killed_idle),
