@@ -14,6 +14,7 @@
 
 struct accounts;
 struct keys;
+struct later;
 struct pages;
 struct sso;
 struct templates;
@@ -32,7 +33,8 @@ struct app {
 	int64_t grace_days;                    /* of deleted accounts */
 	bool sign_up; /* people open accounts themselves */
 	struct mail_conf mail;
-	const char *mail_templates;     /* directory */
+	struct later *later;        /* for such mails as nobody must notice */
+	const char *mail_templates; /* directory */
 	const char *const *public_urls; /* the first one is for links */
 	struct db_pool *db;
 	const struct templates *templates;

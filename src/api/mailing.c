@@ -2,6 +2,7 @@
 #include "api/mailing.h"
 
 #include "api/app.h"
+#include "api/later.h"
 #include "auth/link.h"
 #include "auth/throttle.h"
 #include "http/address.h"
@@ -12,8 +13,6 @@
 #include "util/mem.h"
 
 #include "util/banned.h"
-
-#define WAIT (10 * CLOCK_S)
 
 int
 mailing_ready(const struct app *app, struct err *e)
@@ -56,38 +55,53 @@ mailing_send(const struct app *app, const char *name, const char *to,
 }
 
 static int
-send_link(struct app *app, const struct http_req *req, const char *email,
+send_link(struct app *app, const char *email, int64_t deadline, const void *ctx,
     struct err *e)
 {
 	struct link_made made = { 0 };
-	int rc =
-	    link_new(app->db, email, req->started + WAIT, req->ctx, &made, e);
+	int rc = link_new(app->db, email, deadline, ctx, &made, e);
 
 	if (rc <= 0)
 		return rc;
 	const struct mail_value values[] = { { "product", "Switchboard" },
 		{ "email", made.email }, { "until", made.until },
-		{ "link",
-		    mailing_link(app, req->ctx, "/password", made.token) },
+		{ "link", mailing_link(app, ctx, "/password", made.token) },
 		{ NULL, NULL } };
 
 	return mailing_send(app, "reset", made.email, values, e);
 }
 
-void
-mailing_reset(struct app *app, const struct http_req *req, const char *email)
+static void
+reset(struct app *app, const json_t *email, int64_t deadline, const void *ctx)
 {
-	const char *name = mem_printf(req->ctx, "reset %s", email);
-	char client[ADDRESS_CLIENT_TEXT];
 	struct err e = { 0 };
-	int wait;
 
-	/* Asking counts like failing, apart from it: five, then slower. */
-	address_client(req->client_address, client);
-	if (throttle_check(name, client, clock_mono(), &wait) != 0)
-		return;
-	throttle_failed(name, client, clock_mono());
-	if (send_link(app, req, email, &e) < 0)
+	if (email == NULL)
+		return; /* no text: nobody's */
+	if (send_link(app, json_string_value(email), deadline, ctx, &e) < 0)
 		log_event(LOG_ERROR, "mail_not_sent", "mail", "reset", "error",
 		    e.text, NULL);
+}
+
+bool
+mailing_may(const struct http_req *req, const char *what, const char *email)
+{
+	const char *name = mem_printf(req->ctx, "%s %s", what, email);
+	char client[ADDRESS_CLIENT_TEXT];
+	int wait;
+
+	address_client(req->client_address, client);
+	if (throttle_check(name, client, clock_mono(), &wait) != 0)
+		return false;
+	throttle_failed(name, client, clock_mono());
+	return true;
+}
+
+int
+mailing_reset(struct app *app, const struct http_req *req, const char *email,
+    struct err *e)
+{
+	if (!mailing_may(req, "reset", email))
+		return 0;
+	return later_put(app->later, reset, json_string(email), e);
 }

@@ -2,6 +2,8 @@
 #ifndef API_MAILING_H
 #define API_MAILING_H
 
+#include <stdbool.h>
+
 #include "mail/template.h"
 #include "util/err.h"
 
@@ -18,10 +20,19 @@ const char *mailing_link(
 int mailing_send(const struct app *, const char *name, const char *to,
     const struct mail_value *values, struct err *e);
 
-/* The mail with a link for a forgotten password, if somebody has the address
- * and it was not asked for too often; nobody is told.  After the answer was
- * sent. */
+/*
+ * The mail with a link for a forgotten password, if somebody has the address
+ * and it was not asked for too often; nobody is told, and it is looked up
+ * later.  0, or -1 with ERR_UNAVAILABLE, whoever was asked for.
+ */
 struct http_req;
-void mailing_reset(struct app *, const struct http_req *, const char *email);
+int mailing_reset(
+    struct app *, const struct http_req *, const char *email, struct err *e);
+
+/*
+ * May ${what} (such as "reset") be asked for ${email} from here?  Asking counts
+ * like failing to sign in, apart from it: five, then slower.
+ */
+bool mailing_may(const struct http_req *, const char *what, const char *email);
 
 #endif

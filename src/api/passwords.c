@@ -1,7 +1,7 @@
 /*
  * Forgotten passwords: a mail with a link, and the link's use.  Whether there
  * is somebody of an address shows neither in the answer nor in the time it
- * takes, for it is given first.
+ * takes, for it is looked up later.
  */
 #include <string.h>
 
@@ -31,13 +31,13 @@ api_auth_reset(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	(void)who;
 	if (json_body(app, req, "reset", &body, &errors, &e) < 0 ||
-	    mailing_ready(app, &e) < 0) {
+	    mailing_ready(app, &e) < 0 ||
+	    mailing_reset(app, req, json_body_text(body, "email"), &e) < 0) {
 		problem_send(req, resp, &e, errors);
 		return;
 	}
 	http_status(resp, 202);
 	http_send_empty(resp);
-	mailing_reset(app, req, json_body_text(body, "email"));
 }
 
 void

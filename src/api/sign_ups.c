@@ -1,26 +1,23 @@
 /*
  * Accounts that people open themselves, where the operator lets them.  The
- * answer to who asks is always the same, and is given before anything is
- * looked up.
+ * answer to who asks is always the same, and all is looked up later.
  */
 #include <string.h>
 
 #include "api/app.h"
 #include "api/handlers.h"
 #include "api/json_body.h"
+#include "api/later.h"
 #include "api/mailing.h"
 #include "api/problem.h"
 #include "api/reply.h"
 #include "api/validate.h"
 #include "auth/sign_up.h"
-#include "auth/throttle.h"
-#include "http/address.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "mail/message.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
-#include "util/mem.h"
 
 #include "util/banned.h"
 
@@ -36,24 +33,33 @@ open_here(const struct app *app, struct err *e)
 }
 
 static int
-send_link(struct app *app, const struct http_req *req, const json_t *body,
-    struct err *e)
+send_link(struct app *app, const json_t *body, int64_t deadline,
+    const void *ctx, struct err *e)
 {
 	const char *email = json_body_text(body, "email"),
 		   *name = json_body_text(body, "account_name");
 	struct sign_up_asked asked;
 	int rc = sign_up_ask(app->db, email, name, json_body_text(body, "slug"),
-	    req->started + WAIT, req->ctx, &asked, e);
+	    deadline, ctx, &asked, e);
 
 	if (rc <= 0)
 		return rc;
 	const struct mail_value values[] = { { "account", name },
 		{ "email", email }, { "until", asked.until },
-		{ "link",
-		    mailing_link(app, req->ctx, "/sign-up", asked.token) },
+		{ "link", mailing_link(app, ctx, "/sign-up", asked.token) },
 		{ NULL, NULL } };
 
 	return mailing_send(app, "sign_up", email, values, e);
+}
+
+static void
+sign_up(struct app *app, const json_t *body, int64_t deadline, const void *ctx)
+{
+	struct err e = { 0 };
+
+	if (send_link(app, body, deadline, ctx, &e) < 0)
+		log_event(LOG_ERROR, "mail_not_sent", "mail", "sign_up",
+		    "error", e.text, NULL);
 }
 
 void
@@ -61,10 +67,8 @@ api_auth_sign_up(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
 	json_auto_t *body = NULL, *errors = NULL;
-	char client[ADDRESS_CLIENT_TEXT];
-	const char *email, *name;
 	struct err e = { 0 };
-	int wait;
+	const char *email;
 
 	(void)who;
 	if (json_body(app, req, "sign_up", &body, &errors, &e) < 0 ||
@@ -76,17 +80,11 @@ api_auth_sign_up(struct app *app, struct http_req *req, struct http_resp *resp,
 		errors = validate_one("/email", e.text);
 		goto refuse;
 	}
+	if (mailing_may(req, "sign up", email) &&
+	    later_put(app->later, sign_up, json_incref(body), &e) != 0)
+		goto refuse;
 	http_status(resp, 202);
 	http_send_empty(resp);
-	/* Asking counts like failing, apart from it: five, then slower. */
-	address_client(req->client_address, client);
-	name = mem_printf(req->ctx, "sign up %s", email);
-	if (throttle_check(name, client, clock_mono(), &wait) != 0)
-		return;
-	throttle_failed(name, client, clock_mono());
-	if (send_link(app, req, body, &e) < 0)
-		log_event(LOG_ERROR, "mail_not_sent", "mail", "sign_up",
-		    "error", e.text, NULL);
 	return;
 refuse:
 	problem_send(req, resp, &e, errors);

@@ -12,6 +12,7 @@
 #include "account/proof.h"
 #include "agent/catalog.h"
 #include "agent/template.h"
+#include "api/later.h"
 #include "auth/form_token.h"
 #include "auth/key.h"
 #include "auth/probe.h"
@@ -252,6 +253,7 @@ build_app(struct parts *p)
 	p->app.keys = keys_new(&p->tiers, n);
 	mailbox_conf(p->app.accounts, c, &p->app.mail);
 	p->app.mail_templates = c->mail_templates_dir;
+	p->app.later = later_new(&p->app);
 	p->app.public_urls = c->public_urls;
 	p->app.access_s = c->access_token_life / 1000;
 	p->app.refresh_s = c->refresh_token_life / 1000;
@@ -596,9 +598,16 @@ parts_tell(struct parts *p)
 	tell_warm(p->tiers.warm);
 }
 
+int
+parts_finish(struct parts *p, int64_t deadline)
+{
+	return later_stop(p->app.later, deadline);
+}
+
 void
 parts_free(struct parts *p, int64_t deadline)
 {
+	later_free(p->app.later);
 	if (p->writer != NULL)
 		writer_free(p->writer, deadline);
 	if (p->catalog != NULL)

@@ -64,7 +64,10 @@ int parts_open(struct parts *, struct err *e);
 void parts_refresh(struct parts *);
 /* Gauges and cache counters of this process. */
 void parts_tell(struct parts *);
-/* After the pool: write what is queued, then free all. */
+/* After the pool: do what was put off.  0, or -1 when it is not done at
+ * ${deadline}: then the process must end by _exit(). */
+int parts_finish(struct parts *, int64_t deadline);
+/* After that: write what is queued, then free all. */
 void parts_free(struct parts *, int64_t deadline);
 
 #endif

@@ -28,6 +28,7 @@
 #define ORPHAN_FUSE_S 2
 #define WRITER_MS 500
 #define KEEPER_MS 500
+#define LATER_MS 2000
 #define EXIT_SCHEMA 78 /* EX_CONFIG */
 
 struct server {
@@ -194,6 +195,8 @@ server_run(struct process *p, struct parts *parts, const struct server_opts *o)
 	done =
 	    keeper_free(s.keeper, clock_mono() + KEEPER_MS * CLOCK_MS) == 0 &&
 	    done;
+	done = parts_finish(parts, clock_mono() + LATER_MS * CLOCK_MS) == 0 &&
+	       done;
 	if (!done) {
 		/* Threads still use everything: leave it as it is, and give the
 		 * writer a moment for what was finished last. */

@@ -134,13 +134,12 @@ page_forgotten_send(struct app *app, struct http_req *req,
 	struct err e = { 0 };
 
 	(void)who;
-	if (mailing_ready(app, &e) != 0) {
+	if (mailing_ready(app, &e) != 0 ||
+	    (strlen(email) <= EMAIL_MOST &&
+		mailing_reset(app, req, email, &e) != 0)) {
 		show_forgotten(app, req, resp, &e);
 		return;
 	}
-	/* The answer is given first, and is the same for everybody. */
 	page_send(app, req, resp, 202, "sent",
 	    json_pack("{s:s}", "email", email), NULL);
-	if (strlen(email) <= EMAIL_MOST)
-		mailing_reset(app, req, email);
 }
