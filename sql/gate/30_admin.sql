@@ -102,7 +102,8 @@ CREATE OR REPLACE FUNCTION gate.admin_accounts_page(p_tier text, p_active boolea
 RETURNS TABLE (id uuid, slug text, name text, tier text, is_active boolean,
 	max_agents bigint, own_max_agents boolean, requests_per_hour bigint,
 	own_requests_per_hour boolean, agents bigint, created_at timestamptz,
-	updated_at timestamptz, ends_at timestamptz, second_factor_roles text[])
+	updated_at timestamptz, ends_at timestamptz, second_factor_roles text[],
+	credential_strategy text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT a.id, a.slug, a.name, a.tier, a.is_active,
@@ -112,7 +113,8 @@ AS $$
 		a.requests_per_hour IS NOT NULL,
 		(SELECT count(*) FROM agent_instances i
 			WHERE i.account_id = a.id AND i.status <> 'archived'),
-		a.created_at, a.updated_at, a.ends_at, a.second_factor_roles
+		a.created_at, a.updated_at, a.ends_at, a.second_factor_roles,
+		a.credential_strategy
 	FROM accounts a JOIN tiers t ON t.name = a.tier
 	WHERE (p_after IS NULL OR a.slug > p_after)
 		AND (p_tier IS NULL OR a.tier = p_tier)

@@ -29,7 +29,7 @@ const struct takeout_table takeout_tables[] = {
 		"SELECT x.id, row_to_json(x)::text FROM (SELECT t.id, t.slug, "
 		"t.name, t.tier, t.is_active, t.max_agents, "
 		"t.requests_per_hour, t.ends_at, t.second_factor_roles, "
-		"t.created_at, t.updated_at "
+		"t.credential_strategy, t.created_at, t.updated_at "
 		"FROM accounts t WHERE t.id = $1::uuid AND t.id > $2::uuid "
 		"LIMIT $3::integer) x" } },
 	BY_ID("memberships", "user_id",
@@ -92,6 +92,11 @@ const struct takeout_table takeout_tables[] = {
 	    "t.id, t.name, t.prefix, t.agent_instance_id, t.allowed_origins, "
 	    "t.appearance, t.revoked_at, t.last_used_at, t.created_at",
 	    "widget_keys t"),
+	BY_ID("llm_credentials", "id",
+	    "t.id, t.provider, t.name, t.hint, t.base_url, t.tier, t.rpm, "
+	    "t.tpm, t.itpm, t.weight, t.priority, t.models, t.status, "
+	    "t.last_used_at, t.created_at, t.updated_at",
+	    "llm_credentials t"),
 	BY_ID("visitor_secrets", "id",
 	    "t.id, t.name, t.prefix, t.expires_at, t.revoked_at, t.created_at",
 	    "visitor_secrets t"),

@@ -104,6 +104,18 @@ API_HANDLER(api_visitor_secret_create);
 API_HANDLER(api_visitor_secret_get);
 API_HANDLER(api_visitor_secret_revoke);
 API_HANDLER(api_visitor_secret_rotate);
+API_HANDLER(api_credential_list); /* manage/credentials.c */
+API_HANDLER(api_credential_create);
+API_HANDLER(api_credential_get);
+API_HANDLER(api_credential_change);
+API_HANDLER(api_credential_remove);
+API_HANDLER(api_credential_key);
+API_HANDLER(api_platform_credential_list);
+API_HANDLER(api_platform_credential_create);
+API_HANDLER(api_platform_credential_get);
+API_HANDLER(api_platform_credential_change);
+API_HANDLER(api_platform_credential_remove);
+API_HANDLER(api_platform_credential_key);
 API_HANDLER(api_scim_config);
 API_HANDLER(api_scim_types);
 API_HANDLER(api_scim_schemas);

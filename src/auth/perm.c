@@ -61,7 +61,8 @@ static const struct {
 	[PERM_ACCOUNT_WRITE] = { "account.write",
 	    "change the account's settings", ADMINS },
 	[PERM_ACCOUNT_LIMITS] = { "account.limits",
-	    "change an account's tier and limits, suspend it, bring it back",
+	    "change an account's tier and limits, suspend it, bring it back; "
+	    "the platform's own keys for model providers",
 	    BIT(ROLE_PLATFORM_ADMIN) },
 	[PERM_ACCOUNT_END] = { "account.end",
 	    "delete the account, after a time of grace",
@@ -106,6 +107,11 @@ static const struct {
 	    "see all sessions and their transcripts", PEOPLE },
 	[PERM_USAGE_READ] = { "usage.read", "see usage and metrics",
 	    MANAGERS | BIT(ROLE_VIEWER) | BIT(ROLE_ANALYST) },
+	[PERM_CREDENTIAL_READ] = { "credential.read",
+	    "see which keys for model providers there are, and how they fare",
+	    MANAGERS },
+	[PERM_CREDENTIAL_WRITE] = { "credential.write",
+	    "add, change, try and delete keys for model providers", ADMINS },
 };
 
 bool

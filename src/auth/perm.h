@@ -54,6 +54,8 @@ enum perm {
 	PERM_SCIM,         /* what an account's directory does */
 	PERM_SESSION_READ, /* everybody's sessions */
 	PERM_USAGE_READ,
+	PERM_CREDENTIAL_READ, /* keys for model providers */
+	PERM_CREDENTIAL_WRITE,
 	PERM_COUNT
 };
 

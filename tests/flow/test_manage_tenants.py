@@ -84,6 +84,9 @@ class TenantsTest(unittest.TestCase):
                 "permissions": ["agent.read"]}))["name"],
             "secret_id": made(owner.post("visitor-secrets", {
                 "name": canary}))["id"],
+            "credential_id": made(owner.post("llm-credentials", {
+                "provider": "openai", "name": canary, "key": canary,
+                "status": "disabled"}))["id"],
             "widget-keys": made(owner.post("widget-keys", {
                 "name": canary, "agent_id": agent["id"], "allowed_origins": [
                     f"https://{canary.lower()}.example"]}))["id"]}
@@ -158,7 +161,7 @@ class TenantsTest(unittest.TestCase):
     def nobody():
         return {name: str(uuid.uuid4()) for name in (
             "agent_id", "user_id", "session_id", "secret_id", "api-keys",
-            "widget-keys")} | {"version": "2", "role_name": "nobody_s",
+            "credential_id", "widget-keys")} | {"version": "2", "role_name": "nobody_s",
                                "domain": "nobody.example"}
 
     @staticmethod

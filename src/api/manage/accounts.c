@@ -119,8 +119,9 @@ account_apply(struct manage *m, void *arg, const struct manage_found *found,
 			: json_is_true(active) ? "t"
 					       : "f",
 			limit_text(m, "max_agents"),
-			limit_text(m, "requests_per_hour"), arg },
-		    .nparams = 7 };
+			limit_text(m, "requests_per_hour"), arg,
+			manage_text(m, "credential_strategy") },
+		    .nparams = 8 };
 	return 0;
 }
 

@@ -117,7 +117,7 @@ manage_replay(struct manage *m, const struct uuid *account, struct err *e)
 	if (rc <= 0)
 		return rc;
 	if (account == NULL)
-		account = &m->who->account->id;
+		account = m->whose;
 	id_format(account, whose);
 	if (db_run(m->app->db, DB_CONTROL, account, &call, 1,
 		m->req->started + WRITE_WAIT, m->ctx, e) != 0)
@@ -220,8 +220,7 @@ record(struct manage *m, const struct manage_change *c,
 int
 manage_commit(struct manage *m, struct manage_change *c, struct err *e)
 {
-	const struct uuid *account =
-	    c->account != NULL ? c->account : &m->who->account->id;
+	const struct uuid *account = c->account != NULL ? c->account : m->whose;
 	struct db_call *all =
 	    mem_array(m->ctx, struct db_call, OWN_CALLS + (size_t)c->ncalls);
 	char whose[UUID_TEXT];

@@ -31,8 +31,10 @@ manage_serve(struct app *app, struct http_req *req, struct http_resp *resp,
 		.ctx = req->ctx };
 	struct err e = { 0 };
 
-	if (who->account != NULL)
-		id_format(&who->account->id, m.account);
+	if (who->account != NULL) {
+		m.whose = &who->account->id;
+		id_format(m.whose, m.account);
+	}
 	if (handler(&m, &e) != 0)
 		problem_send(req, resp, &e, m.errors);
 	json_decref(m.body);
@@ -141,6 +143,15 @@ manage_author(const struct manage *m)
 	id_format(&m->who->key->id, id);
 	return mem_printf(m->ctx, "%s:%s",
 	    m->who->key->kind == KEY_API ? "api_key" : "user", id);
+}
+
+void
+manage_platform(struct manage *m)
+{
+	static const struct uuid platform;
+
+	m->whose = &platform;
+	id_format(m->whose, m->account);
 }
 
 int

@@ -28,10 +28,11 @@ struct manage {
 	struct http_req *req;
 	struct http_resp *resp;
 	const struct caller *who;
-	const void *ctx;         /* the request's memory */
-	char account[UUID_TEXT]; /* of the path; "" where it names none */
-	json_t *body;            /* manage_body(); released after the handler */
-	json_t *errors;          /* to go with a refusal; released too */
+	const void *ctx;          /* the request's memory */
+	char account[UUID_TEXT];  /* of the path; "" where it names none */
+	const struct uuid *whose; /* the same; NULL where it names none */
+	json_t *body;   /* manage_body(); released after the handler */
+	json_t *errors; /* to go with a refusal; released too */
 };
 
 typedef int manage_handler(struct manage *, struct err *);
@@ -72,6 +73,9 @@ int manage_time(struct manage *, const char *name, int64_t otherwise,
 const char *manage_json(const void *ctx, const json_t *v);
 /* Who made a change, for records: "api_key:ID" or "user:ID". */
 const char *manage_author(const struct manage *);
+/* Where the path names no account: what is read and changed from here on is the
+ * platform's own, in the account nil. */
+void manage_platform(struct manage *);
 /* ERR_DENIED unless the caller's role allows ${perm}. */
 int manage_may(const struct manage *, enum perm, struct err *);
 

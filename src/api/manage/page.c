@@ -23,8 +23,7 @@
 int
 manage_read(struct manage *m, struct db_call *call, struct err *e)
 {
-	return db_run(m->app->db, DB_CONTROL,
-	    m->who->account != NULL ? &m->who->account->id : NULL, call, 1,
+	return db_run(m->app->db, DB_CONTROL, m->whose, call, 1,
 	    m->req->started + READ_WAIT, m->ctx, e);
 }
 

@@ -19,9 +19,9 @@
 
 /* Accounts (store_account.c).  show, lock: (account, the same); change:
  * (account, name, tier, is_active, max_agents, requests_per_hour: NULL the
- * tier's, -1 unlimited); create: (account, slug, name, tier, made when); end:
- * (account, days); restore: (account); list, across accounts: (tier, active,
- * ending, after, rows). */
+ * tier's, -1 unlimited, second_factor_roles, credential_strategy); create:
+ * (account, slug, name, tier, made when); end: (account, days); restore:
+ * (account); list, across accounts: (tier, active, ending, after, rows). */
 extern const struct db_stmt manage_store_account, manage_store_account_lock,
     manage_store_account_change, manage_store_account_create,
     manage_store_account_end, manage_store_account_restore,
@@ -49,6 +49,13 @@ extern const struct db_stmt manage_store_api_key, manage_store_api_key_lock,
     manage_store_widget_key_change, manage_store_widget_key_revoke;
 extern const struct rows_col manage_store_api_key_cols[],
     manage_store_widget_key_cols[];
+
+/* Keys for model providers (store_credential.c).  show, lock: (account, id);
+ * list: (account, status, provider, after, rows).  Changing is
+ * gateway/store.h's. */
+extern const struct db_stmt manage_store_credential,
+    manage_store_credential_lock, manage_store_credentials;
+extern const struct rows_col manage_store_credential_cols[];
 
 /* Visitor secrets (store_visitor.c), as API keys. */
 extern const struct db_stmt manage_store_visitor_secret,

@@ -8,7 +8,7 @@
 #define STATE                                                                  \
 	STORE_STATE("a.name, a.tier, a.is_active, a.max_agents, "              \
 		    "a.requests_per_hour, a.ends_at, "                         \
-		    "a.second_factor_roles")
+		    "a.second_factor_roles, a.credential_strategy")
 
 #define MAX_AGENTS SHOWN("max_agents")
 #define PER_HOUR SHOWN("requests_per_hour")
@@ -26,7 +26,7 @@ const struct db_stmt manage_store_account = {
 	"a.requests_per_hour IS NOT NULL, "
 	"(SELECT count(*) FROM agent_instances i WHERE i.account_id = $1::uuid "
 	"AND i.status <> 'archived'), " MADE ", " CHANGED ", " ENDS ", " FACTOR(
-	    "a.second_factor_roles") ", " STATE " "
+	    "a.second_factor_roles") ", a.credential_strategy, " STATE " "
 				     "FROM accounts a JOIN tiers t ON t.name = "
 				     "a.tier "
 				     "WHERE a.id = $1::uuid AND a.id = $2::uuid"
@@ -38,7 +38,7 @@ const struct rows_col manage_store_account_cols[] = { { "id", ROW_TEXT },
 	{ "own_requests_per_hour", ROW_BOOL }, { "agents", ROW_INT },
 	{ "created_at", ROW_TEXT }, { "updated_at", ROW_TEXT },
 	{ "ends_at", ROW_TEXT }, { "require_second_factor", ROW_JSON },
-	{ NULL, ROW_END } };
+	{ "credential_strategy", ROW_TEXT }, { NULL, ROW_END } };
 
 const struct db_stmt manage_store_account_lock = { "manage_account_lock",
 	STORE_LOCK(
@@ -56,6 +56,7 @@ const struct db_stmt manage_store_account_change = { "manage_account_change",
 	"second_factor_roles = CASE WHEN $7::text IS NULL THEN "
 	"second_factor_roles ELSE "
 	"ARRAY(SELECT jsonb_array_elements_text($7::jsonb)) END, "
+	"credential_strategy = coalesce($8, credential_strategy), "
 	"updated_at = now() WHERE id = $1::uuid" };
 
 const struct db_stmt manage_store_account_end = { "manage_account_end",
@@ -81,7 +82,8 @@ const struct db_stmt manage_store_accounts = { "manage_accounts",
 	"SELECT id, slug, name, tier, is_active, nullif(max_agents, -1), "
 	"own_max_agents, nullif(requests_per_hour, -1), "
 	"own_requests_per_hour, agents, " PAGE_MADE ", " PAGE_CHANGED
-	", " PAGE_ENDS ", " FACTOR(
-	    "second_factor_roles") ", slug FROM gate.admin_accounts_page($1, "
-				   "$2::boolean, "
-				   "$4, $5::integer, $3::boolean)" };
+	", " PAGE_ENDS
+	", " FACTOR("second_factor_roles") ", credential_strategy, slug FROM "
+					   "gate.admin_accounts_page($1, "
+					   "$2::boolean, "
+					   "$4, $5::integer, $3::boolean)" };

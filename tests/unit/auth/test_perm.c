@@ -17,21 +17,21 @@
  * audit read; then account L list, C create, R read, W write, T limits; agent a
  * read, b write, d config; E end, X export; k, l keys; w, x widget keys; u, v
  * members; o, O roles; single sign-on i read, I write, D domains; y SCIM; e
- * sessions; g usage. */
+ * sessions; g usage; n, N provider keys. */
 static const char *const may[ROLE_COUNT] = {
 	[ROLE_NONE] = "p",
 	[ROLE_VISITOR] = "pcrsf",
 	[ROLE_VIEWER] = "pmrRaeg",
 	[ROLE_SUPPORT] = "pmcrfRae",
 	[ROLE_ANALYST] = "pmrRaeg",
-	[ROLE_AGENT_MANAGER] = "pmcrsfRabdwxeg",
-	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOieg",
-	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWEXabdklwxuvoOiIyeg",
-	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTEXabdklwxuvoOiIDyeg",
+	[ROLE_AGENT_MANAGER] = "pmcrsfRabdwxegn",
+	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOiegnN",
+	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWEXabdklwxuvoOiIyegnN",
+	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTEXabdklwxuvoOiIDyegnN",
 };
 static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f', 'A',
 	'L', 'C', 'R', 'W', 'T', 'E', 'X', 'a', 'b', 'd', 'k', 'l', 'w', 'x',
-	'u', 'v', 'o', 'O', 'i', 'I', 'D', 'y', 'e', 'g' };
+	'u', 'v', 'o', 'O', 'i', 'I', 'D', 'y', 'e', 'g', 'n', 'N' };
 
 static void
 matrix(void **state)
