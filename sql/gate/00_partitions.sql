@@ -21,10 +21,11 @@ BEGIN
 	PERFORM pg_advisory_xact_lock(hashtextextended('switchboard partitions', 0));
 	WHILE month <= now() + interval '3 months' LOOP
 		next := month + interval '1 month';
-		FOREACH parent IN ARRAY ARRAY['sessions', 'turns', 'usage_rollups', 'audit_log'] LOOP
+		FOREACH parent IN ARRAY ARRAY['sessions', 'turns', 'usage_rollups',
+				'usage_by_caller', 'audit_log'] LOOP
 			part := parent || to_char(month, '"_p"YYYYMM');
 			CONTINUE WHEN to_regclass('data.' || part) IS NOT NULL;
-			IF parent = 'usage_rollups' THEN
+			IF parent LIKE 'usage%' THEN
 				low := month::text;
 				high := next::text;
 			ELSE

@@ -1,5 +1,6 @@
 -- What timers and supervision do across accounts, and the price table.
 -- needs: SELECT, INSERT, UPDATE ON data.usage_rollups
+-- needs: SELECT, INSERT, UPDATE ON data.usage_by_caller
 -- needs: SELECT, DELETE ON data.turns_open
 -- needs: SELECT, INSERT ON data.turns
 -- needs: SELECT, DELETE ON data.idempotency_keys
@@ -57,6 +58,35 @@ BEGIN
 			excluded.latency_ms_sum, excluded.latency_ms_max, excluded.latency_hist);
 		GET DIAGNOSTICS n = ROW_COUNT;
 		total := total + n;
+
+		INSERT INTO usage_by_caller AS r (account_id, agent_instance_id, caller_kind, caller_id,
+			credential_id, model, grain, bucket, requests, failed, cancelled, input_tokens,
+			output_tokens, cached_input_tokens, reasoning_tokens, cost_nano_usd, unpriced)
+		SELECT account_id, agent_instance_id, caller_kind, caller_id, credential_id, model,
+			g.minutes, date_trunc(g.unit, bucket, 'UTC') AS whole,
+			sum(requests)::bigint, sum(failed)::bigint, sum(cancelled)::bigint,
+			sum(input_tokens)::bigint, sum(output_tokens)::bigint,
+			sum(cached_input_tokens)::bigint, sum(reasoning_tokens)::bigint,
+			sum(cost_nano_usd)::bigint, sum(unpriced)::bigint
+		FROM usage_by_caller
+		WHERE grain = 5 AND bucket >= g.first
+		GROUP BY account_id, agent_instance_id, caller_kind, caller_id, credential_id, model, whole
+		ORDER BY account_id, agent_instance_id, caller_kind, caller_id, credential_id, model, whole
+		ON CONFLICT (account_id, agent_instance_id, caller_kind, caller_id, credential_id, model,
+			grain, bucket) DO UPDATE SET
+			requests = excluded.requests, failed = excluded.failed,
+			cancelled = excluded.cancelled, input_tokens = excluded.input_tokens,
+			output_tokens = excluded.output_tokens,
+			cached_input_tokens = excluded.cached_input_tokens,
+			reasoning_tokens = excluded.reasoning_tokens,
+			cost_nano_usd = excluded.cost_nano_usd, unpriced = excluded.unpriced
+		WHERE (r.requests, r.failed, r.cancelled, r.input_tokens, r.output_tokens,
+			r.cached_input_tokens, r.reasoning_tokens, r.cost_nano_usd, r.unpriced)
+		IS DISTINCT FROM (excluded.requests, excluded.failed, excluded.cancelled,
+			excluded.input_tokens, excluded.output_tokens, excluded.cached_input_tokens,
+			excluded.reasoning_tokens, excluded.cost_nano_usd, excluded.unpriced);
+		GET DIAGNOSTICS n = ROW_COUNT;
+		total := total + n;
 	END LOOP;
 	RETURN total;
 END $$;
@@ -94,7 +124,10 @@ BEGIN
 			NULL, '[]', '[]', metadata, started_at, now(), user_id
 		FROM turns_open WHERE worker_id = any(dead) AND id = any(lost)
 		ON CONFLICT DO NOTHING
-		RETURNING account_id, agent_instance_id, coalesce(model, '') AS model
+		RETURNING account_id, agent_instance_id, coalesce(model, '') AS model,
+			CASE WHEN api_key_id IS NOT NULL THEN 'api_key'
+				WHEN widget_key_id IS NOT NULL THEN 'widget_key' ELSE 'user' END AS kind,
+			coalesce(api_key_id, widget_key_id, user_id, '00000000-0000-0000-0000-000000000000') AS caller
 	), counted AS (
 		INSERT INTO usage_rollups AS r (account_id, agent_instance_id, model, grain, bucket,
 			requests, failed, cancelled, input_tokens, output_tokens, cached_input_tokens,
@@ -106,6 +139,18 @@ BEGIN
 		FROM ended GROUP BY account_id, agent_instance_id, model
 		ORDER BY account_id, agent_instance_id, model
 		ON CONFLICT (account_id, agent_instance_id, model, grain, bucket) DO UPDATE SET
+			requests = r.requests + excluded.requests, failed = r.failed + excluded.failed
+	), counted_by_caller AS (
+		INSERT INTO usage_by_caller AS r (account_id, agent_instance_id, caller_kind, caller_id,
+			credential_id, model, grain, bucket, requests, failed, cancelled, input_tokens,
+			output_tokens, cached_input_tokens, reasoning_tokens, cost_nano_usd, unpriced)
+		SELECT account_id, agent_instance_id, kind, caller, '00000000-0000-0000-0000-000000000000', model, 5,
+			date_bin('5 minutes', now(), timestamptz '2000-01-01 00:00+00'),
+			count(*), count(*), 0, 0, 0, 0, 0, 0, 0
+		FROM ended GROUP BY account_id, agent_instance_id, kind, caller, model
+		ORDER BY account_id, agent_instance_id, kind, caller, model
+		ON CONFLICT (account_id, agent_instance_id, caller_kind, caller_id, credential_id, model,
+			grain, bucket) DO UPDATE SET
 			requests = r.requests + excluded.requests, failed = r.failed + excluded.failed
 	)
 	SELECT count(*) INTO n FROM ended;

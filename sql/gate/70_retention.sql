@@ -41,7 +41,7 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END $$;
 REVOKE ALL ON FUNCTION gate.retain_partition(text, timestamptz) FROM PUBLIC;
 
--- Sums of use: 5 minutes, hours and days alike.
+-- Sums of use, by caller too: 5 minutes, hours and days alike.
 CREATE OR REPLACE FUNCTION gate.retain_usage_rollups(p_days integer)
 RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = control, data, pg_temp SET lock_timeout = '300ms' AS $$
@@ -49,6 +49,22 @@ DECLARE
 	cutoff timestamptz := now() - make_interval(days => p_days);
 	n integer := gate.retain_partition('usage_rollups', cutoff);
 BEGIN
+	IF n = 0 THEN
+		n := gate.retain_partition('usage_by_caller', cutoff);
+	END IF;
+	IF n <> 0 THEN
+		RETURN n;
+	END IF;
+	DELETE FROM usage_by_caller r USING (
+		SELECT account_id, agent_instance_id, caller_kind, caller_id, credential_id, model, grain,
+			bucket
+		FROM usage_by_caller
+		WHERE bucket < cutoff LIMIT 2000 FOR UPDATE SKIP LOCKED) old
+	WHERE r.bucket < cutoff AND r.account_id = old.account_id
+		AND r.agent_instance_id = old.agent_instance_id AND r.caller_kind = old.caller_kind
+		AND r.caller_id = old.caller_id AND r.credential_id = old.credential_id
+		AND r.model = old.model AND r.grain = old.grain AND r.bucket = old.bucket;
+	GET DIAGNOSTICS n = ROW_COUNT;
 	IF n <> 0 THEN
 		RETURN n;
 	END IF;

@@ -151,6 +151,22 @@ const struct takeout_table takeout_tables[] = {
 		"($2::jsonb->>2)::smallint, ($2::jsonb->>3)::timestamptz) "
 		"ORDER BY t.agent_instance_id, t.model, t.grain, t.bucket "
 		"LIMIT $3::integer) x" } },
+	{ "usage_by_caller",
+	    "[\"" NIL "\", \"\", \"" NIL "\", \"" NIL
+	    "\", \"\", 0, \"-infinity\"]",
+	    { "takeout_usage_by_caller",
+		"SELECT jsonb_build_array(x.agent_instance_id, x.caller_kind, "
+		"x.caller_id, x.credential_id, x.model, x.grain, x.bucket), "
+		"row_to_json(x)::text FROM (SELECT t.* FROM usage_by_caller t "
+		"WHERE t.account_id = $1::uuid AND (t.agent_instance_id, "
+		"t.caller_kind, t.caller_id, t.credential_id, t.model, "
+		"t.grain, "
+		"t.bucket) > (($2::jsonb->>0)::uuid, $2::jsonb->>1, "
+		"($2::jsonb->>2)::uuid, ($2::jsonb->>3)::uuid, $2::jsonb->>4, "
+		"($2::jsonb->>5)::smallint, ($2::jsonb->>6)::timestamptz) "
+		"ORDER BY t.agent_instance_id, t.caller_kind, t.caller_id, "
+		"t.credential_id, t.model, t.grain, t.bucket "
+		"LIMIT $3::integer) x" } },
 	{ "audit_log", "0",
 	    { "takeout_audit_log",
 		"SELECT x.seq, row_to_json(x)::text FROM (SELECT t.seq, t.at, "

@@ -155,10 +155,20 @@ static const struct parameter {
 	{ "to", "query", "{\"type\":\"string\",\"format\":\"date-time\"}",
 	    "Before this time." },
 	{ "group", "query",
-	    "{\"type\":\"string\",\"pattern\":\"^(agent|model|hour|day)"
-	    "(,(agent|model|hour|day))*$\"}",
+	    "{\"type\":\"string\",\"pattern\":\"^(agent|model|key|credential|"
+	    "hour|day)(,(agent|model|key|credential|hour|day))*$\"}",
 	    "What the series goes by: a list of agent, model and one of hour, "
-	    "day." },
+	    "day; usage also by key (who asked) and credential (which one "
+	    "answered)." },
+	{ "key", "query", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "Only what this API key, widget key or person asked." },
+	{ "credential", "query",
+	    "{\"type\":\"string\",\"pattern\":\"^(none|[0-9a-f-]{36})$\"}",
+	    "Only what this credential answered; none: none of the pool." },
+	{ "format", "query",
+	    "{\"type\":\"string\",\"enum\":[\"json\",\"csv\"]}",
+	    "csv, or Accept: text/csv: the series, without group the totals, "
+	    "as RFC 4180 has it." },
 	{ "from_version", "query", "{\"type\":\"integer\",\"minimum\":1}",
 	    "Absent: the one before to_version." },
 	{ "to_version", "query", "{\"type\":\"integer\",\"minimum\":1}",

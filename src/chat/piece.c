@@ -218,22 +218,16 @@ add_turn(struct piece *p, const struct chat_turn *t)
 	else
 		piece_null(p);
 	add_caller(p, ask->key, KEY_USER);
+	piece_uuid(
+	    p, id_is_nil(&reply->credential) ? NULL : &reply->credential);
 }
 
+/* The columns that both roll-ups begin their sums with. */
 static void
-add_rollup(struct piece *p, const struct chat_turn *t)
+add_sums(struct piece *p, const struct chat_turn *t)
 {
-	static const int bounds[] = LATENCY_BOUNDS;
 	const struct llm_usage *u = &t->answer.reply.usage;
-	int64_t ms = t->latency_us / 1000;
-	int place = 0;
 
-	while (place < LATENCY_PLACES - 1 && ms > bounds[place])
-		place++;
-	piece_row(p, WRITE_ROLLUPS);
-	piece_uuid(p, &t->account->id);
-	piece_uuid(p, &t->spec->id);
-	piece_str(p, t->model ? t->model : "");
 	piece_int(p, t->priv->finished_us - t->priv->finished_us % BUCKET_US);
 	piece_int(p, 1);
 	piece_int(p, strcmp(t->status, "failed") == 0);
@@ -244,6 +238,40 @@ add_rollup(struct piece *p, const struct chat_turn *t)
 	piece_int(p, u->reasoning);
 	piece_int(p, t->priced ? t->cost_nano : 0);
 	piece_int(p, !t->priced && u->input + u->output > 0);
+}
+
+static void
+add_by_caller(struct piece *p, const struct chat_turn *t)
+{
+	static const char *const kinds[] = { [KEY_API] = "api_key",
+		[KEY_WIDGET] = "widget_key",
+		[KEY_USER] = "user" };
+	const struct key *key = t->priv->ask->key;
+
+	piece_row(p, WRITE_BY_CALLER);
+	piece_uuid(p, &t->account->id);
+	piece_uuid(p, &t->spec->id);
+	piece_str(p, kinds[key->kind]);
+	piece_uuid(p, &key->id);
+	piece_uuid(p, &t->answer.reply.credential);
+	piece_str(p, t->model ? t->model : "");
+	add_sums(p, t);
+}
+
+static void
+add_rollup(struct piece *p, const struct chat_turn *t)
+{
+	static const int bounds[] = LATENCY_BOUNDS;
+	int64_t ms = t->latency_us / 1000;
+	int place = 0;
+
+	while (place < LATENCY_PLACES - 1 && ms > bounds[place])
+		place++;
+	piece_row(p, WRITE_ROLLUPS);
+	piece_uuid(p, &t->account->id);
+	piece_uuid(p, &t->spec->id);
+	piece_str(p, t->model ? t->model : "");
+	add_sums(p, t);
 	piece_int(p, ms);
 	piece_int(p, ms);
 	for (int i = 0; i < LATENCY_PLACES; i++)
@@ -273,6 +301,7 @@ piece_of_turn(const struct chat_turn *t)
 		add_id(p, t, WRITE_REVIVE);
 		add_id(p, t, WRITE_OPEN_END);
 	}
+	add_by_caller(p, t);
 	add_rollup(p, t);
 	return p;
 }

@@ -94,13 +94,14 @@
 	" cache_write_tokens, reasoning_tokens, usage_estimated,"              \
 	" cost_usd, attempts, latency_ms, first_token_ms,"                     \
 	" tool_calls, citations, metadata, started_at,"                        \
-	" finished_at, tool_offsets, user_id) SELECT c1, c2, c3, c4, c5,"      \
+	" finished_at, tool_offsets, user_id, credential_id)"                  \
+	" SELECT c1, c2, c3, c4, c5,"                                          \
 	" c6, c7, c8, c9, c10, c11, c12, CASE WHEN taken THEN"                 \
 	" 'failed' ELSE c13 END, CASE WHEN taken THEN 'error'"                 \
 	" ELSE c14 END, CASE WHEN taken THEN 'superseded' ELSE"                \
 	" c15 END, c16, c17, c18, c19, c20, c21, c22, c23, c24,"               \
 	" c25::numeric / 1000000000, c26, c27, c28, c29, c30,"                 \
-	" c31, c32, c33, c34, c36 FROM (SELECT *, " SQL_TAKEN                  \
+	" c31, c32, c33, c34, c36, c37 FROM (SELECT *, " SQL_TAKEN             \
 	" AS taken FROM " open "$1::uuid" dim ", $2::uuid" dim                 \
 	", $3::uuid" dim ", $4::uuid" dim ", $5::text" dim ", $6::text" dim    \
 	", $7::int8" dim ", $8::uuid" dim ", $9::uuid" dim ", $10::text" dim   \
@@ -112,16 +113,42 @@
 	", $26::int4" dim ", $27::int4" dim ", $28::int4" dim                  \
 	", $29::jsonb" dim ", $30::jsonb" dim ", $31::jsonb" dim               \
 	", $32::timestamptz" dim ", $33::timestamptz" dim ", $34::jsonb" dim   \
-	", $35::bytea" dim ", $36::uuid" dim                                   \
+	", $35::bytea" dim ", $36::uuid" dim ", $37::uuid" dim                 \
 	") AS v(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11,"                 \
 	" c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22,"              \
 	" c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33,"              \
-	" c34, c35, c36) OFFSET 0) w ON CONFLICT DO NOTHING"
+	" c34, c35, c36, c37) OFFSET 0) w ON CONFLICT DO NOTHING"
 
 #define SQL_OPEN_END                                                           \
 	"DELETE FROM turns_open o"                                             \
 	" USING unnest($1::uuid[], $2::uuid[]) AS v(a, i)"                     \
 	" WHERE o.account_id = v.a AND o.id = v.i"
+
+/* By who asked and which credential answered; no credential is the nil id. */
+#define SQL_BY_CALLER(open, dim)                                               \
+	"INSERT INTO usage_by_caller AS r (account_id, agent_instance_id,"     \
+	" caller_kind, caller_id, credential_id, model, grain, bucket,"        \
+	" requests, failed, cancelled, input_tokens, output_tokens,"           \
+	" cached_input_tokens, reasoning_tokens, cost_nano_usd, unpriced)"     \
+	" SELECT a, i, k, c, d, m, 5, b, n1, n2, n3, n4, n5, n6, n7, n8, n9"   \
+	" FROM " open "$1::uuid" dim ", $2::uuid" dim ", $3::text" dim         \
+	", $4::uuid" dim ", $5::uuid" dim ", $6::text" dim                     \
+	", $7::timestamptz" dim ", $8::int8" dim ", $9::int8" dim              \
+	", $10::int8" dim ", $11::int8" dim ", $12::int8" dim                  \
+	", $13::int8" dim ", $14::int8" dim ", $15::int8" dim                  \
+	", $16::int8" dim ") AS v(a, i, k, c, d, m, b, n1, n2, n3, n4, n5,"    \
+	" n6, n7, n8, n9) ON CONFLICT (account_id, agent_instance_id,"         \
+	" caller_kind, caller_id, credential_id, model, grain, bucket)"        \
+	" DO UPDATE SET requests = r.requests + excluded.requests,"            \
+	" failed = r.failed + excluded.failed,"                                \
+	" cancelled = r.cancelled + excluded.cancelled,"                       \
+	" input_tokens = r.input_tokens + excluded.input_tokens,"              \
+	" output_tokens = r.output_tokens + excluded.output_tokens,"           \
+	" cached_input_tokens = r.cached_input_tokens"                         \
+	" + excluded.cached_input_tokens, reasoning_tokens ="                  \
+	" r.reasoning_tokens + excluded.reasoning_tokens, cost_nano_usd ="     \
+	" r.cost_nano_usd + excluded.cost_nano_usd,"                           \
+	" unpriced = r.unpriced + excluded.unpriced"
 
 #define SQL_ROLLUPS(open, dim)                                                 \
 	"INSERT INTO usage_rollups AS r (account_id,"                          \
@@ -191,18 +218,24 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .sql = SQL_REVIVE,
 	    .ncols = 2,
 	    .col = { U, U } },
-	/* the last three: where its tools were called, its key's hash, who
-	 * asked it where that was a person */
+	/* the last four: where its tools were called, its key's hash, who
+	 * asked it where that was a person, which credential answered */
 	[WRITE_TURNS] = { .name = "chat_turns",
 	    .sql = MANY(SQL_TURNS),
 	    .one = ONE(SQL_TURNS),
-	    .ncols = 36,
+	    .ncols = 37,
 	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, T, T, T, T, L, L,
-		L, L, L, B, L, I, I, I, J, J, J, Z, Z, J, Y, U } },
+		L, L, L, B, L, I, I, I, J, J, J, Z, Z, J, Y, U, U } },
 	[WRITE_OPEN_END] = { .name = "chat_open_end",
 	    .sql = SQL_OPEN_END,
 	    .ncols = 2,
 	    .col = { U, U } },
+	[WRITE_BY_CALLER] = { .name = "chat_by_caller",
+	    .sql = MANY(SQL_BY_CALLER),
+	    .one = ONE(SQL_BY_CALLER),
+	    .ncols = 16,
+	    .col = { U, U, T, U, U, T, Z, L, L, L, L, L, L, L, L, L },
+	    .keys = 7 },
 	/* the keys, then counts; the 15th column is the greatest latency */
 	[WRITE_ROLLUPS] = { .name = "chat_rollups",
 	    .sql = MANY(SQL_ROLLUPS),

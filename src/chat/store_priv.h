@@ -6,7 +6,7 @@
 #include "db/db.h"
 
 /* The writer's statements, in the order of chat_store_stmts(): parents before
- * children, the roll-up last. */
+ * children, the roll-ups last. */
 enum chat_write {
 	WRITE_SESSIONS,
 	WRITE_OPEN,
@@ -15,6 +15,7 @@ enum chat_write {
 	WRITE_REVIVE,
 	WRITE_TURNS,
 	WRITE_OPEN_END,
+	WRITE_BY_CALLER,
 	WRITE_ROLLUPS,
 	WRITE_COUNT,
 };

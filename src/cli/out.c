@@ -9,12 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "util/buf.h"
+#include "util/csv.h"
 #include "util/mem.h"
 
 #include "util/banned.h"
 
 #define WIDTH_MAX 60
 #define COLS_MAX 24
+#define CSV_MAX ((size_t)256 * 1024 * 1024)
 
 static int
 print_json(json_t *v)
@@ -128,6 +131,22 @@ out_list(struct cli *c, json_t *data, const struct out_col *cols)
 		print_row(cells + i * (size_t)ncols, wide, ncols);
 	json_decref(data);
 	return 0;
+}
+
+int
+out_csv(struct cli *c, json_t *data, const struct out_col *cols)
+{
+	const char *keys[COLS_MAX + 1] = { NULL };
+	struct buf b;
+
+	for (int i = 0; i < COLS_MAX && cols[i].key != NULL; i++)
+		keys[i] = cols[i].key;
+	buf_init(&b, c->ctx, CSV_MAX);
+	csv_table(&b, data, keys);
+	json_decref(data);
+	return !buf_failed(&b) && fwrite(b.data, 1, b.len, stdout) == b.len
+	           ? 0
+	           : -1;
 }
 
 int

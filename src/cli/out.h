@@ -18,6 +18,8 @@ struct out_col {
 /* Print {"data": [...]} as a table; ${cols} ends with a NULL key.  The
  * reference to ${data}, an array, is taken over. */
 int out_list(struct cli *, json_t *data, const struct out_col *cols);
+/* Print it as CSV (util/csv.h), whatever else was asked for. */
+int out_csv(struct cli *, json_t *data, const struct out_col *cols);
 /* Print an object, one line a column.  The reference is taken over. */
 int out_object(struct cli *, json_t *object, const struct out_col *cols);
 /* Print an object as JSON, or one sentence.  The reference is taken over. */

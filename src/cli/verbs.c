@@ -139,6 +139,11 @@ static const struct opt usage_opts[] = {
 	    "one line for each 5m, hour or day; default: total, one line for "
 	    "the whole time",
 	    0 },
+	{ "by", "LIST",
+	    "one line for each agent, model, key (who asked), credential "
+	    "(which one answered); default: agent,model",
+	    0 },
+	{ "csv", NULL, "as CSV, for spreadsheets", 0 },
 	{ 0 },
 };
 
@@ -374,8 +379,9 @@ const struct verb verbs[] = {
 	    "since the server's start, all workers together.",
 	    NULL, false, verb_cache_stats },
 	{ "usage", "SLUG", 1, 1,
-	    "sum up requests, tokens and cost by agent and model", NULL,
-	    usage_opts, false, verb_usage },
+	    "sum up requests, tokens and cost by agent, model, key or "
+	    "credential",
+	    NULL, usage_opts, false, verb_usage },
 	{ "price list", "", 0, 0, "list what models cost", NULL,
 	    price_list_opts, false, verb_price_list },
 	{ "price set", "MODEL", 1, 1, "set what a model costs",

@@ -1,5 +1,8 @@
 """The management API: sessions, transcripts, usage and metrics; and the
 platform's list of accounts, which no API key may see."""
+import csv
+import io
+import json
 import time
 import unittest
 from datetime import datetime, timedelta, timezone
@@ -160,6 +163,64 @@ class ReportsTest(unittest.TestCase):
             self.assertEqual(self.viewer.get(
                 "usage?" + query).status, 422, query)
         self.assertEqual(caller(self.rig, "support").get("usage").status, 403)
+
+    def test_usage_by_caller(self):
+        """Who asked and which credential answered: the same sums."""
+        totals = self.viewer.get("usage").json["totals"]
+        series = self.viewer.get("usage?group=key,credential").json["series"]
+        for part in ("requests", "failed", "input_tokens", "output_tokens",
+                     "unpriced"):
+            self.assertEqual(sum(r[part] for r in series), totals[part], part)
+        self.assertEqual({r["credential_id"] for r in series}, {None})
+        self.assertLessEqual(
+            {(r["key_kind"], r["key_id"]) for r in series},
+            {("api_key", row[0]) for row in self.rig.sql(
+                "select id from control.api_keys")})
+        key = series[0]["key_id"]
+        by = self.viewer.get(f"usage?key={key}&group=agent").json
+        self.assertEqual(sum(r["requests"] for r in by["series"]),
+                         by["totals"]["requests"])
+        self.assertEqual(by["totals"]["requests"], sum(
+            r["requests"] for r in series if r["key_id"] == key))
+        self.assertEqual(self.viewer.get(
+            "usage?credential=none").json["totals"], totals)
+        self.assertEqual(self.viewer.get(
+            f"usage?credential={NOBODY}").json["totals"]["requests"], 0)
+        for query in ("key=x", "credential=x", "format=xml"):
+            self.assertEqual(self.viewer.get(
+                "usage?" + query).status, 422, query)
+        self.assertEqual(self.viewer.get("metrics?group=key").status, 422)
+        out = json.loads(self.rig.run(
+            "usage", "acme-healthcare", "--by", "key", "--json").stdout)
+        self.assertEqual(sum(r["requests"] for r in out["data"]),
+                         totals["requests"])
+
+    def test_usage_as_csv(self):
+        want = self.viewer.get("usage?group=agent,key,day").json["series"]
+        for reply in (self.viewer.get("usage?group=agent,key,day&format=csv"),
+                      self.viewer.get("usage?group=agent,key,day",
+                                      Accept="text/csv")):
+            self.assertEqual(reply.status, 200)
+            self.assertEqual(reply.headers["content-type"],
+                             "text/csv; charset=utf-8")
+            text = reply.body.decode()
+            self.assertTrue(text.endswith("\r\n"))
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+            self.assertEqual(
+                [(r["at"], r["agent_id"], r["key_kind"], r["key_id"],
+                  int(r["requests"]), float(r["cost_usd"])
+                  if r["cost_usd"] else None) for r in rows],
+                [(r["at"], r["agent_id"], r["key_kind"], r["key_id"],
+                  r["requests"], r["cost_usd"]) for r in want])
+        one, = csv.DictReader(io.StringIO(
+            self.viewer.get("usage?format=csv").body.decode(), newline=""))
+        self.assertEqual(int(one["requests"]), self.viewer.get(
+            "usage").json["totals"]["requests"])
+        out = self.rig.run("usage", "acme-healthcare", "--by", "model",
+                           "--csv").stdout
+        models = {r["model"]: int(r["requests"]) for r in csv.DictReader(
+            io.StringIO(out, newline=""))}
+        self.assertIn("openai:mock-echo", models)
 
     def test_usage_of_long_ago(self):
         """A long span reads daily and hourly sums for what is summed, the

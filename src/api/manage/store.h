@@ -103,8 +103,10 @@ extern const struct rows_col manage_store_session_cols[];
 /* Usage (store_usage.c), metrics the same with how latencies are spread:
  * (account, from_us, hours_from_us, days_from_us, days_to_us, hours_to_us,
  * to_us, by agent, by model, unit of time or NULL, agent, model).  Between the
- * inner ones hourly and daily sums are read. */
-extern const struct db_stmt manage_store_usage, manage_store_metrics;
+ * inner ones hourly and daily sums are read.  By caller: further (by key, by
+ * credential, key, credential). */
+extern const struct db_stmt manage_store_usage, manage_store_usage_by_caller,
+    manage_store_metrics;
 extern const struct rows_col manage_store_usage_cols[];
 
 /* Answers of POSTs (store_once.c).  (account, key hash, ...) */

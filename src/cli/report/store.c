@@ -12,54 +12,99 @@
 
 #include "util/banned.h"
 
+#define NIL "'00000000-0000-0000-0000-000000000000'"
+#define USAGE(table, caller, latency)                                                                                                 \
+	"SELECT CASE WHEN $5::boolean THEN agent_instance_id END AS agent,"                                                           \
+	" CASE WHEN $6::boolean THEN model END AS what, " caller                                                                      \
+	", " ROWS_UTC(                                                                                                                \
+	    "date_bin($4::interval, bucket, timestamptz 'epoch')") " AS at,"                                                          \
+								   " sum("                                                            \
+								   "requests)"                                                        \
+								   ", "                                                               \
+								   "sum("                                                             \
+								   "failed), "                                                        \
+								   "sum("                                                             \
+								   "cancelled"                                                        \
+								   "), "                                                              \
+								   "sum("                                                             \
+								   "input_"                                                           \
+								   "tokens),"                                                         \
+								   " sum("                                                            \
+								   "output_"                                                          \
+								   "tokens), "                                                        \
+								   "sum("                                                             \
+								   "cached_"                                                          \
+								   "input_"                                                           \
+								   "tokens),"                                                         \
+								   " sum("                                                            \
+								   "reasoning"                                                        \
+								   "_tokens),"                                                        \
+								   " sum("                                                            \
+								   "cost_"                                                            \
+								   "nano_usd)"                                                        \
+								   " / 1e9, "                                                         \
+								   "sum("                                                             \
+								   "unpriced)"                                                        \
+								   ","                                                                \
+								   " " latency                                                        \
+								   " FROM"                                                            \
+								   " " table                                                          \
+								   " WHERE "                                                          \
+								   "account_"                                                         \
+								   "id = $1 "                                                         \
+								   "AND "                                                             \
+								   "grain = 5"                                                        \
+								   " AND "                                                            \
+								   "bucket "                                                          \
+								   ">= "                                                              \
+								   "date_bin("                                                        \
+								   "'5 "                                                              \
+								   "minutes',"                                                        \
+								   " " ROWS_FROM_US(                                                  \
+								       "$2") ","                                                      \
+									     " timestamptz 'epoch') AND bucket < " ROWS_FROM_US(      \
+										 "$3") " GROUP BY agent, what, kind, whose, cred, at" \
+										       " ORDER BY at, agent, what, kind, whose, cred"
 static const struct db_stmt usage_sql = { "cli_usage",
-	"SELECT agent_instance_id, model, " ROWS_UTC(
-	    "date_bin($4::interval, bucket, timestamptz "
-	    "'epoch')") " AS at,"
-			" sum(requests), sum(failed), "
-			"sum(cancelled), sum(input_tokens),"
-			" sum(output_tokens), "
-			"sum(cached_input_tokens),"
-			" sum(reasoning_tokens), "
-			"sum(cost_nano_usd) / 1e9, "
-			"sum(unpriced),"
-			" sum(latency_ms_sum) / "
-			"greatest(sum(requests), 1),"
-			" max(latency_ms_max)"
-			" FROM usage_rollups WHERE account_id "
-			"= $1 AND grain = 5"
-			" AND bucket >= date_bin('5 "
-			"minutes', " ROWS_FROM_US(
-			    "$2") ","
-				  " timestamptz 'epoch') AND "
-				  "bucket < " ROWS_FROM_US(
-				      "$3") " GROUP BY "
-					    "agent_instance_"
-					    "id, model, at"
-					    " ORDER BY at, "
-					    "agent_instance_"
-					    "id, model" };
+	USAGE("usage_rollups",
+	    "NULL::text AS kind, NULL::uuid AS whose, NULL::uuid AS cred",
+	    "sum(latency_ms_sum) / greatest(sum(requests), 1),"
+	    " max(latency_ms_max)") };
+/* How long answers took is not known by caller. */
+static const struct db_stmt usage_by_caller_sql = { "cli_usage_by_caller",
+	USAGE("usage_by_caller",
+	    "CASE WHEN $7::boolean THEN caller_kind END AS kind,"
+	    " CASE WHEN $7::boolean THEN nullif(caller_id, " NIL
+	    ") END AS whose,"
+	    " CASE WHEN $8::boolean THEN nullif(credential_id, " NIL ") END"
+	    " AS cred",
+	    "NULL, NULL") };
 static const struct rows_col usage_cols[] = { { "agent_id", ROW_TEXT },
-	{ "model", ROW_TEXT }, { "bucket", ROW_TEXT }, { "requests", ROW_INT },
-	{ "failed", ROW_INT }, { "cancelled", ROW_INT },
-	{ "input_tokens", ROW_INT }, { "output_tokens", ROW_INT },
-	{ "cached_input_tokens", ROW_INT }, { "reasoning_tokens", ROW_INT },
-	{ "cost_usd", ROW_REAL }, { "unpriced", ROW_INT },
-	{ "latency_ms_avg", ROW_INT }, { "latency_ms_max", ROW_INT },
-	{ NULL, ROW_END } };
+	{ "model", ROW_TEXT }, { "key_kind", ROW_TEXT }, { "key_id", ROW_TEXT },
+	{ "credential_id", ROW_TEXT }, { "bucket", ROW_TEXT },
+	{ "requests", ROW_INT }, { "failed", ROW_INT },
+	{ "cancelled", ROW_INT }, { "input_tokens", ROW_INT },
+	{ "output_tokens", ROW_INT }, { "cached_input_tokens", ROW_INT },
+	{ "reasoning_tokens", ROW_INT }, { "cost_usd", ROW_REAL },
+	{ "unpriced", ROW_INT }, { "latency_ms_avg", ROW_INT },
+	{ "latency_ms_max", ROW_INT }, { NULL, ROW_END } };
 
 int
-store_usage(struct db_pool *db, const struct uuid *account, int64_t since_us,
-    int64_t until_us, const char *bucket, json_t **ret, struct err *e)
+store_usage(struct db_pool *db, const struct uuid *account,
+    const struct store_usage_ask *a, json_t **ret, struct err *e)
 {
+	bool caller = a->by_key || a->by_credential;
 	char id[UUID_TEXT], since[24], until[24];
 
 	id_format(account, id);
-	snprintf(since, sizeof since, "%" PRId64, since_us);
-	snprintf(until, sizeof until, "%" PRId64, until_us);
+	snprintf(since, sizeof since, "%" PRId64, a->since_us);
+	snprintf(until, sizeof until, "%" PRId64, a->until_us);
 	/* Without a bucket: date_bin() of null is one null for all. */
-	struct db_call call = { &usage_sql,
-		.param = { id, since, until, bucket }, .nparams = 4 };
+	struct db_call call = { caller ? &usage_by_caller_sql : &usage_sql,
+		.param = { id, since, until, a->bucket, a->by_agent ? "t" : "f",
+		    a->by_model ? "t" : "f", a->by_key ? "t" : "f",
+		    a->by_credential ? "t" : "f" },
+		.nparams = caller ? 8 : 6 };
 
 	return rows_list_stale(db, account, &call, usage_cols, ret, e);
 }

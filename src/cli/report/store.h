@@ -12,15 +12,22 @@
 struct audit_entry;
 struct db_pool;
 
+/* What usage is asked for. */
+struct store_usage_ask {
+	int64_t since_us, until_us;
+	const char *bucket; /* PostgreSQL's interval; NULL: the whole time */
+	bool by_agent, by_model, by_key, by_credential;
+};
+
 /*
- * Usage by agent and model, summed from the 5-minute roll-up, which alone is
- * never behind.  One line for each ${bucket} (a PostgreSQL interval), or (NULL)
- * one for the whole time.  Members: agent_id, model, bucket (RFC 3339 or null),
- * requests, failed, cancelled, input_tokens, ..., cost_usd, unpriced,
- * latency_ms_avg, latency_ms_max.  New reference.
+ * Usage summed from the 5-minute roll-ups, which alone are never behind: one
+ * line for each bucket and each of what it goes by.  Members, null where it
+ * does not: agent_id, model, key_kind, key_id, credential_id, bucket (RFC
+ * 3339); requests, failed, cancelled, input_tokens, ..., cost_usd, unpriced,
+ * latency_ms_avg, latency_ms_max (null by key or credential).  New reference.
  */
-int store_usage(struct db_pool *, const struct uuid *account, int64_t since_us,
-    int64_t until_us, const char *bucket, json_t **ret, struct err *);
+int store_usage(struct db_pool *, const struct uuid *account,
+    const struct store_usage_ask *, json_t **ret, struct err *);
 
 /* Prices: US dollars a million tokens, decimal text. */
 struct store_price {

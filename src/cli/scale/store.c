@@ -150,6 +150,7 @@ static const struct db_stmt drops[] = {
 	DROP("session_names"),
 	DROP("sessions"),
 	DROP("visitors"),
+	DROP("usage_by_caller"),
 	DROP("usage_rollups"),
 	DROP("chunks"),
 	DROP("documents"),

@@ -82,7 +82,7 @@ expect_sql(const char *sql, const char *value)
 static void
 a_turn_is_written_exactly(void **state)
 {
-	char sql[512], turn[UUID_TEXT];
+	char sql[512], turn[UUID_TEXT], key[UUID_TEXT];
 
 	(void)state;
 	NEEDS_DB;
@@ -137,6 +137,58 @@ a_turn_is_written_exactly(void **state)
 	expect_sql("SELECT extract(epoch FROM bucket)::int8 % 300 FROM"
 		   " data.usage_rollups",
 	    "0");
+	id_format(&world.api.id, key);
+	/* the same by who asked; the mock has no credential of the pool */
+	expect_sql("SELECT (caller_kind, caller_id, credential_id, model,"
+		   " grain, requests, failed, cancelled, input_tokens,"
+		   " output_tokens, cached_input_tokens, reasoning_tokens,"
+		   " cost_nano_usd, unpriced)::text FROM data.usage_by_caller",
+	    mem_printf(t.ctx,
+		"(api_key,%s,00000000-0000-0000-0000-000000000000,fake:model,"
+		"5,1,0,0,100,20,40,5,%lld,0)",
+		key, (long long)t.turn->cost_nano));
+	expect_sql("SELECT b.bucket = r.bucket FROM data.usage_by_caller b,"
+		   " data.usage_rollups r",
+	    "t");
+	expect_sql("SELECT credential_id IS NULL FROM data.turns", "t");
+}
+
+/* Whoever asks and whichever credential answers: both roll-ups add up to the
+ * same. */
+static void
+callers_are_counted(void **state)
+{
+	const struct key *const keys[] = { &world.api, &world.widget,
+		&world.two_widget, &world.api };
+	char sql[512], cred[UUID_TEXT];
+
+	(void)state;
+	NEEDS_DB;
+	world.script.usage = (struct llm_usage){ .input = 100, .output = 20 };
+	for (int i = 0; i < 4; i++) {
+		if (i == 1)
+			id_new(&world.script.credential);
+		must_say(keys[i], "acme/two", NULL, "Hi?");
+	}
+	id_format(&world.script.credential, cred);
+	expect_sql("SELECT (count(*), sum(requests), sum(input_tokens))::text"
+		   " FROM data.usage_by_caller",
+	    "(4,4,400)");
+	expect_sql("SELECT (sum(requests), sum(input_tokens))::text FROM"
+		   " data.usage_rollups",
+	    "(4,400)");
+	snprintf(sql, sizeof(sql),
+	    "SELECT string_agg(caller_kind || ' ' || requests, ',' ORDER BY"
+	    " caller_kind) FROM data.usage_by_caller WHERE credential_id ="
+	    " '%s'",
+	    cred);
+	expect_sql(sql, "api_key 1,widget_key 1,widget_key 1");
+	snprintf(sql, sizeof(sql),
+	    "SELECT count(*) || ' ' || (SELECT count(*) FROM"
+	    " data.agent_usage_log WHERE credential_id IS NULL) FROM"
+	    " data.turns WHERE credential_id = '%s'",
+	    cred);
+	expect_sql(sql, "3 1");
 }
 
 static void
@@ -631,6 +683,7 @@ main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
 		CASE(a_turn_is_written_exactly),
+		CASE(callers_are_counted),
 		CASE(a_talk_goes_on),
 		CASE(a_name_is_a_session_of_its_account),
 		CASE(two_first_turns_share_a_session),

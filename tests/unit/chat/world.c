@@ -115,6 +115,7 @@ llm_complete(struct llm *l, const struct llm_request *rq, struct llm_sink *sink,
 	buf_init(&reply->text, ctx, 65536);
 	snprintf(reply->model, sizeof(reply->model), "%s", rq->model);
 	reply->usage = s.usage;
+	reply->credential = s.credential;
 	reply->attempts = 1;
 	reply->finish = LLM_STOP;
 	for (int i = 0; i < 4 && s.says[i]; i++) {
@@ -403,6 +404,7 @@ world_clear(void)
 	world.deps.turn_open_after_ms = 10000;
 	if (world.deps.db)
 		world_sql("TRUNCATE data.feedback, data.turns, data.turns_open,"
-			  " data.session_names, data.usage_rollups,"
+			  " data.session_names, data.usage_rollups, "
+			  "data.usage_by_caller,"
 			  " data.idempotency_keys, data.sessions CASCADE");
 }

@@ -17,6 +17,7 @@ struct script {
 	const char *says[4];
 	enum err_code fails;
 	struct llm_usage usage;
+	struct uuid credential; /* whose key answers */
 	/* called after the first piece, in the run's thread */
 	void (*meanwhile)(struct llm_sink *);
 };

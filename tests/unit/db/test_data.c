@@ -118,7 +118,7 @@ test_partitions(void **state)
 	    "SELECT string_agg(n || '', ',') FROM (SELECT count(*) AS n FROM "
 	    "pg_inherits i JOIN pg_class c ON c.oid = i.inhparent WHERE "
 	    "c.relkind = 'p' GROUP BY c.relname) x",
-	    "5,5,5,5");
+	    "5,5,5,5,5");
 	/* the edges of this month belong to it */
 	expect("sb_owner",
 	    "SELECT string_agg(DISTINCT p::text, ',') FROM (SELECT "
@@ -186,6 +186,30 @@ test_rollups(void **state)
 	    "SELECT gate.sum_rollups(now() - interval '4 days') > 0", "t");
 	expect("sb_owner", SUMS, "130 130");
 	owner("DELETE FROM usage_rollups");
+}
+
+/* The same by caller. */
+static void
+test_rollups_by_caller(void **state)
+{
+	(void)state;
+	owner("INSERT INTO usage_by_caller SELECT '" B "', '" B "', k, '" A
+	      "', '" B "', 'm', 5, date_trunc('day', now()) - d * interval "
+	      "'1 day' + n * interval '5 minutes', 2, 1, 0, 10, 20, 3, 4, 7, 1 "
+	      "FROM unnest(ARRAY['api_key', 'user']) k, generate_series(0, 1) "
+	      "n, generate_series(0, 3) d");
+	expect("sb_job", "SELECT gate.sum_rollups() > 0", "t");
+	expect("sb_owner",
+	    "SELECT string_agg((caller_kind, requests, failed, cancelled, "
+	    "input_tokens, output_tokens, cached_input_tokens, "
+	    "reasoning_tokens, cost_nano_usd, unpriced)::text, ' ' ORDER BY "
+	    "bucket, caller_kind) FROM usage_by_caller WHERE grain = 1440 AND "
+	    "bucket >= date_trunc('day', now())",
+	    "(api_key,4,2,0,20,40,6,8,14,2) (user,4,2,0,20,40,6,8,14,2)");
+	expect("sb_owner",
+	    "SELECT count(*) FROM usage_by_caller WHERE grain = 1440", "6");
+	expect("sb_job", "SELECT gate.sum_rollups()", "0");
+	owner("DELETE FROM usage_by_caller");
 }
 
 #define W1 "0192f3a0-0000-7000-8000-0000000000f0"
@@ -280,6 +304,9 @@ test_lost_turns(void **state)
 	expect("sb_owner",
 	    "SELECT sum(requests) || ' ' || sum(failed) FROM usage_rollups",
 	    "5 5");
+	expect("sb_owner",
+	    "SELECT sum(requests) || ' ' || sum(failed) FROM usage_by_caller",
+	    "5 5");
 	/* one that was stored after all is not counted again */
 	open_turn(W1, "1 hour");
 	owner(
@@ -291,7 +318,8 @@ test_lost_turns(void **state)
 	expect("sb_job", "SELECT gate.worker_gone('" W1 "')", "0");
 	expect("sb_owner", "SELECT count(*) FROM turns_open", "0");
 	expect("sb_owner", "SELECT sum(requests) FROM usage_rollups", "5");
-	owner("DELETE FROM usage_rollups; DELETE FROM turns WHERE channel = "
+	owner("DELETE FROM usage_rollups; DELETE FROM usage_by_caller; DELETE "
+	      "FROM turns WHERE channel = "
 	      "'stream'");
 }
 
@@ -328,6 +356,7 @@ main(void)
 		cmocka_unit_test(test_plans),
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_rollups),
+		cmocka_unit_test(test_rollups_by_caller),
 		cmocka_unit_test(test_lost_turns),
 		cmocka_unit_test(test_trim),
 	};
