@@ -21,6 +21,7 @@
 #include "daemon/parts.h"
 #include "daemon/process.h"
 #include "daemon/worker.h"
+#include "gateway/health.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
 #include "usage/quota.h"
@@ -374,6 +375,7 @@ member_bury(struct family *f, unsigned slot, int status)
 
 	metric_slot_reaped(slot);
 	quota_reap(slot);
+	health_reap(slot, clock_mono());
 	live_reap(slot, turn_lost, &turns);
 	death_say(m, slot, status, turns);
 	distrust(m, status);

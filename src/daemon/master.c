@@ -32,6 +32,7 @@
 #include "daemon/sockets.h"
 #include "daemon/title.h"
 #include "db/journal.h"
+#include "gateway/health.h"
 #include "shm/change.h"
 #include "shm/epoch.h"
 #include "shm/pace.h"
@@ -326,6 +327,7 @@ memory_map(const struct conf *c)
 	pace_map();
 	change_map();
 	quota_map((uint32_t)c->max_slots);
+	health_map((uint32_t)c->max_slots);
 	pwhash_map((unsigned)c->password_hashes, (unsigned)c->password_waiting,
 	    (int)c->password_wait);
 	throttle_map();

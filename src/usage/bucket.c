@@ -1,5 +1,5 @@
 /* The arithmetic of one GCRA bucket. */
-#include "usage/bucket_priv.h"
+#include "usage/bucket.h"
 
 #include "util/banned.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "shm/shm.h"
-#include "usage/bucket_priv.h"
+#include "usage/bucket.h"
 #include "usage/reserve_priv.h"
 #include "usage/seed_priv.h"
 #include "usage/table_priv.h"

@@ -15,7 +15,7 @@
 #ifndef USAGE_SEED_PRIV_H
 #define USAGE_SEED_PRIV_H
 
-#include "usage/bucket_priv.h"
+#include "usage/bucket.h"
 #include "util/err.h"
 
 struct db_pool;

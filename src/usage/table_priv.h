@@ -18,7 +18,7 @@
 
 #include <stddef.h>
 
-#include "usage/bucket_priv.h"
+#include "usage/bucket.h"
 
 #define TABLE_WAYS 8
 #define TABLE_SETS UINT32_C(65536)

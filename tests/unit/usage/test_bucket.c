@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "usage/bucket_priv.h"
+#include "usage/bucket.h"
 
 #include "util/banned.h"
 

@@ -10,8 +10,8 @@
  * one by less than limit / period ticks (a million an hour: 1e-8, far below
  * the error of the machine's clock), never to the generous side.
  */
-#ifndef USAGE_BUCKET_PRIV_H
-#define USAGE_BUCKET_PRIV_H
+#ifndef USAGE_BUCKET_H
+#define USAGE_BUCKET_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
