@@ -222,6 +222,28 @@ static const struct opt demo_history_opts[] = {
 	{ 0 },
 };
 
+static const struct opt simulate_llm_opts[] = {
+	{ "port", "N", "where to listen; default: 0, any free one", 0 },
+	{ "address", "IPV4",
+	    "on this address; default: 127.0.0.1, so that only this host can "
+	    "ask",
+	    0 },
+	{ "rpm", "N", "requests a minute for each key; default: no limit", 0 },
+	{ "tpm", "N", "tokens a minute for each key; default: no limit", 0 },
+	{ "itpm", "N",
+	    "input tokens a minute for each key, of Anthropic without what was "
+	    "cached; default: no limit",
+	    0 },
+	{ "key", "KEY=PLAN",
+	    "how requests with this API key are answered, such as "
+	    "sk-a=429-retry-3; *: those with any other key",
+	    OPT_MANY },
+	{ "threads", "N", "how many serve; default: 1", 0 },
+	{ "forget", NULL, "keep no copies of requests: for load", 0 },
+	{ "words", NULL, "list the words of a plan, and serve nothing", 0 },
+	{ 0 },
+};
+
 static const struct opt doctor_opts[] = {
 	{ "url", "URL", "the address that visitors use, to look at it too", 0 },
 	{ "sql", "DIR",
@@ -442,6 +464,21 @@ const struct verb verbs[] = {
 	    "research/scale_2, rag/scale_3, digital_expert/scale_4 and again; "
 	    "no limits hold for them. A second run adds what is missing.",
 	    demo_scale_opts, false, verb_demo_scale },
+	{ "simulate llm", "", 0, 0,
+	    "be a model provider that does what it is told, faults too",
+	    "Speaks OpenAI (chat completions, embeddings, models) and "
+	    "Anthropic (messages, models), streamed or not, with tools, usage "
+	    "and rate headers. It prints \"port N\" when it listens; set "
+	    "OPENAI_BASE_URL to http://127.0.0.1:N/v1 and ANTHROPIC_BASE_URL "
+	    "to http://127.0.0.1:N. How a request is answered its plan says, "
+	    "words joined with \"-\" (--words lists them): what is set for "
+	    "its API key, else [[do:PLAN]] in its text, else a model called "
+	    "mock-PLAN. POST /_control {\"key\", \"plan\", \"times\", "
+	    "\"rpm\", \"tpm\", \"itpm\"} sets a key while it runs; "
+	    "GET /_stats counts calls and what each key was billed, "
+	    "GET /_last and GET /_log show requests, POST /_reset forgets "
+	    "all.",
+	    simulate_llm_opts, false, verb_simulate_llm },
 	{ "bench", "", 0, 0,
 	    "measure turns and streams of the running installation",
 	    "Beside each figure stands that of the health answer, measured the "

@@ -73,6 +73,7 @@ int verb_audit_verify(struct cli *, struct err *);
 int verb_secrets_status(struct cli *, struct err *);
 int verb_secrets_rotate(struct cli *, struct err *);
 int verb_secrets_retire(struct cli *, struct err *);
+int verb_simulate_llm(struct cli *, struct err *);
 int verb_demo_load(struct cli *, struct err *);
 int verb_demo_status(struct cli *, struct err *);
 int verb_demo_history(struct cli *, struct err *);

@@ -18,7 +18,7 @@ OF = ("select format('%I.%I', n.nspname, c.relname), attname from pg_class c "
 class AccountTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("60")
+        cls.provider = Provider()
         cls.rig = Rig("accounts", env=cls.provider.env(), params={
             "chat_workers": 2, "admin_workers": 2})
         cls.rig.run("user", "create", "root@example.com", "--platform-admin",

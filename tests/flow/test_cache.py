@@ -46,7 +46,7 @@ class CacheTest(unittest.TestCase):
     def setUpClass(cls):
         cls.floor = Floor()
         cls.cluster = Cluster()
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("cache", env=cls.provider.env(),
                       params={"chat_workers": 4, "threads": 64})
         cls.rig.configure("sales/human_health", ECHO)

@@ -20,7 +20,7 @@ def library():
 class ClockTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         # The file has to be there before the first look at the clock; it is
         # the rig's directory that is not.
         cls.file = f"/tmp/sbt-clock-{os.getpid()}"

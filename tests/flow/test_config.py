@@ -10,7 +10,7 @@ from rig import Provider, Rig, wait_until
 class ConfigTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("config", env=cls.provider.env(),
                       params={"chat_workers": 4, "threads": 64,
                               "cache_hot": 3})

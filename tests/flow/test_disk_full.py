@@ -84,7 +84,7 @@ class SmallRig(Rig):
 @unittest.skipUnless(allowed(), "mounts file systems: needs root")
 class DiskFullTest(unittest.TestCase):
     def setUp(self):
-        self.provider = Provider("0")
+        self.provider = Provider()
         self.addCleanup(self.provider.close)
         self.floor = Floor()
         self.addCleanup(self.floor.stop)

@@ -43,7 +43,7 @@ class DoctorTest(unittest.TestCase):
         os.environ.update(cls.cluster)
         cls.provider = cls.rig = None
         try:
-            cls.provider = Provider("0")
+            cls.provider = Provider()
             cls.rig = Rig("doctor", env=cls.provider.env())
         except BaseException:
             cls.tearDownClass()

@@ -110,7 +110,7 @@ def turns(rig):
 
 class FailoverTest(unittest.TestCase):
     def setUp(self):
-        self.provider = Provider("0")
+        self.provider = Provider()
         self.addCleanup(self.provider.close)
         self.floor = Floor()
         self.addCleanup(self.floor.stop)

@@ -16,7 +16,7 @@ PARAMS = {"provider_first_byte": "1s", "provider_idle": "800ms",
 class FaultTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("faults", env=cls.provider.env(), params=PARAMS)
 
     @classmethod
@@ -75,7 +75,7 @@ class FaultTest(unittest.TestCase):
         stats = self.provider.stats()
         self.assertIsInstance(stats, dict)
         # A provider that has gone: connection refused is an upstream error.
-        provider = Provider("0")
+        provider = Provider()
         env = provider.env()
         provider.close()
         other = Rig("gone", env=env, params=PARAMS)

@@ -23,7 +23,7 @@ provider = rig = None
 
 def setUpModule():
     global provider, rig
-    provider = Provider("0")
+    provider = Provider()
     rig = Rig("fronts", env=provider.env(), params={
         "heartbeat": "1s", "threads": 256,
         "widget_per_minute": WIDGET_PER_MINUTE})

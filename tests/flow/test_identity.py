@@ -29,7 +29,7 @@ def unb64(text):
 class IdentityTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("identity", env=cls.provider.env(), params={
             "chat_workers": 2, "admin_workers": 2})
         cls.rig.configure("sales/human_health", {

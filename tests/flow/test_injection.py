@@ -34,7 +34,7 @@ SHORT = 6  # strings a place of a route gets, of the forty
 class InjectionTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("injection", env=cls.provider.env(), params={
             "admin_workers": 2})
         cls.owner = caller(rig, "account_owner")

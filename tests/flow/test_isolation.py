@@ -18,7 +18,7 @@ class IsolationTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("isolation", env=cls.provider.env(),
                             params={"threads": 64, "chat_workers": 2},
                             **cls.options)

@@ -61,7 +61,7 @@ class JournalTest(unittest.TestCase):
         cls.before = {k: os.environ.get(k) for k in cls.cluster}
         os.environ.update(cls.cluster)
         try:
-            cls.provider = Provider("0")
+            cls.provider = Provider()
             cls.rig = Rig("journal", env=cls.provider.env(), params=PARAMS)
             cls.rig.configure("sales/human_health", {
                 "model_override": "openai:mock-echo",

@@ -11,7 +11,7 @@ from rig import Provider, Rig, wait_until
 class LastingTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("lasting", env=cls.provider.env())
 
     @classmethod

@@ -25,7 +25,7 @@ def together(n, call):
 class LimitTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("limits", env=cls.provider.env(),
                       params={"threads": 256, "widget_per_minute": 7,
                               "widget_session_per_minute": 3})

@@ -11,7 +11,7 @@ FILES = 1500
 
 class MachineTest(unittest.TestCase):
     def setUp(self):
-        self.provider = Provider("0")
+        self.provider = Provider()
         self.rig = Rig("machine", env=self.provider.env(),
                        params={"threads": 1024, "chat_workers": 2},
                        wrap=["prlimit", f"--nofile={FILES}:{FILES}"])

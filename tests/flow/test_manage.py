@@ -14,7 +14,7 @@ AGENT = {"agent_type": "sales", "instance_name": "managed"}
 class ManageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("manage", env=cls.provider.env())
         cls.owner = Caller(cls.rig, cls.rig.key)
         cls.viewer = caller(cls.rig, "viewer")

@@ -19,7 +19,7 @@ def when(**ago):
 class ReportsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("reports", env=cls.provider.env())
         cls.viewer = caller(rig, "viewer")
         mock = {"model_override": "openai:mock-echo", "model_fallback": False}

@@ -39,7 +39,7 @@ class SchemaTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("schema", env=cls.provider.env())
         rig.run("account", "create", "target", "--name", "T", "--tier",
                 "enterprise")

@@ -25,7 +25,7 @@ def same(reply):
 class TenantsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("tenants", env=cls.provider.env())
         cls.ids, cls.owners = {}, {}
         for slug, canary in (("mirror-a", ALPHA), ("mirror-b", BRAVO)):

@@ -16,7 +16,7 @@ PASSWORD = "Zwölf Boxkämpfer jagen 17 Igel"
 class MasterKeyTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("master", env=cls.provider.env(),
                       params={"chat_workers": 2})
         cls.rig.configure("sales/human_health", {

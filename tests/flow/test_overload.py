@@ -65,7 +65,7 @@ class Holder(threading.Thread):
 class OverloadTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("overload", env=cls.provider.env(), params={
             "threads": THREADS, "chat_workers": WORKERS, "admin_threads": ADMIN_THREADS})
         for account in ("acme-healthcare", "globex"):

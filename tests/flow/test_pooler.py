@@ -15,7 +15,7 @@ class PooledChatTest(test_chat.ChatTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("pooler", env=cls.provider.env(), pooler=True,
                       params={"heartbeat": "200ms"})
 

@@ -69,7 +69,7 @@ class Load:
 
 class ProcessTest(unittest.TestCase):
     def setUp(self):
-        self.provider = Provider("0")
+        self.provider = Provider()
         self.rig = Rig("processes", env=self.provider.env(), params={
             "threads": 256, "chat_workers": 2, "heartbeat": "300ms"})
         self.rig.run("account", "set-limit", "acme-healthcare",

@@ -53,7 +53,7 @@ select (select count(*) from data.turns where user_text = 'old'),
 
 class RetentionTest(unittest.TestCase):
     def setUp(self):
-        self.provider = Provider("0")
+        self.provider = Provider()
         self.rig = Rig("retention", env=self.provider.env(), params={
             "threads": 128, "chat_workers": 1})
         self.rig.run("account", "set-limit", "acme-healthcare",

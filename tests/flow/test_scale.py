@@ -49,7 +49,7 @@ FROM s, generate_series(1, 10) t;
 class ScaleTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("scale", env=cls.provider.env())
         cls.keys_file = cls.rig.path("tmp", "keys")
         cls.loaded = cls.load()

@@ -30,7 +30,7 @@ def spellings(secret):
 class SecretTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         env = dict(cls.provider.env(), OPENAI_API_KEY=OPENAI,
                    ANTHROPIC_API_KEY=ANTHROPIC)
         cls.rig = Rig("secrets", env=env, params={

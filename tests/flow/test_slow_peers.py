@@ -30,7 +30,7 @@ def record(kind, body):
 class SlowPeerTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("slow", env=cls.provider.env(), params={
             "threads": 1024, "chat_workers": 2, "write_timeout": f"{WRITE_S}s",
             "read_timeout": f"{int(READ_S * 1000)}ms",

@@ -116,7 +116,7 @@ class StormTest(unittest.TestCase):
     def setUp(self):
         self.cluster = Cluster()
         self.addCleanup(self.cluster.stop)
-        self.provider = Provider("-q")
+        self.provider = Provider("--forget")
         self.addCleanup(self.provider.close)
         self.rig = rig = Rig("storm", env=self.provider.env(), params={
             "threads": 256, "chat_workers": 2})

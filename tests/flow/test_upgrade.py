@@ -39,7 +39,7 @@ REVOKE ALL ON FUNCTION gate.upgrades() FROM PUBLIC;
 class UpgradeTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("upgrade", env=cls.provider.env(), params={
             "threads": 256, "chat_workers": 2})
         cls.rig.run("account", "set-limit", "acme-healthcare",

@@ -487,11 +487,11 @@ logfile = {self.path("log", "pgbouncer.log")}
 
 
 class Provider:
-    """The scripted model provider, tests/mock/mock_llm."""
+    """The scripted model provider: switchboard simulate llm."""
 
     def __init__(self, *options):
         self.child = subprocess.Popen(
-            [os.path.join(BUILD, "tests", "mock", "mock_llm"), *options],
+            [os.path.join(BUILD, "switchboard"), "simulate", "llm", *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         line = self.child.stdout.readline()
         self.port = int(re.search(r"(\d+)\s*$", line).group(1))
@@ -502,21 +502,26 @@ class Provider:
                 "ANTHROPIC_API_KEY": "sk-ant-test-0123456789abcdef",
                 "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{self.port}"}
 
-    def _call(self, method, path):
+    def _call(self, method, path, body=None):
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        c.request(method, path)
+        c.request(method, path, json.dumps(body) if body else None)
         body = c.getresponse().read()
         c.close()
         return json.loads(body) if body.strip() else {}
 
     def stats(self):
-        return self._call("GET", "/__stats")
+        return self._call("GET", "/_stats")
 
     def last(self):
-        return self._call("GET", "/__last")
+        return self._call("GET", "/_last")
 
     def reset(self):
-        self._call("POST", "/__reset")
+        self._call("POST", "/_reset")
+
+    def control(self, key, **settings):
+        """Set a key's plan (words, with times) or limits (rpm, tpm, itpm)."""
+        told = self._call("POST", "/_control", {"key": key, **settings})
+        assert "error" not in told, told
 
     def close(self):
         self.child.terminate()

@@ -10,7 +10,7 @@ class TalkTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig(cls.NAME, env=cls.provider.env(), params={
             "heartbeat": "200ms", "threads": 256, "chat_workers": 3})
         cls.rig.run("account", "set-limit", "acme-healthcare",

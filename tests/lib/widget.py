@@ -44,7 +44,7 @@ class WidgetCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig(cls.NAME, env=cls.provider.env(), params=dict({
             "chat_workers": 2, "widget_per_minute": PER_MINUTE,
             "widget_session_per_minute": PER_MINUTE}, **cls.PARAMS))

@@ -128,7 +128,7 @@ page(const char *method, const char *path, const char *body)
 static int64_t
 stat_of(const char *key)
 {
-	struct buf b = page("GET", "/__stats", "");
+	struct buf b = page("GET", "/_stats", "");
 	json_t *v = json_loadb(b.data, b.len, 0, NULL);
 	int64_t n = json_integer_value(json_object_get(v, key));
 
@@ -143,7 +143,7 @@ setup_test(void **state)
 	ctx = mem_root("complete");
 	sink = (struct llm_sink){ .text = hear, .beat = beat, .gone_fd = -1 };
 	stop_at = 0;
-	page("POST", "/__reset", "");
+	page("POST", "/_reset", "");
 	return 0;
 }
 
@@ -197,7 +197,7 @@ test_request(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(ask(model(i, "x")), 0);
-		struct buf b = page("GET", "/__last", "");
+		struct buf b = page("GET", "/_last", "");
 		json_t *v = json_loadb(b.data, b.len, 0, NULL);
 		const json_t *c = json_object_get(
 		    v, i ? "/v1/messages" : "/v1/chat/completions");
@@ -218,7 +218,7 @@ test_request(void **state)
 	}
 	/* A server of one's own may want no key, and is sent none. */
 	assert_int_equal(ask_llm(keyless, "openai:x", NULL), 0);
-	struct buf b = page("GET", "/__last", "");
+	struct buf b = page("GET", "/_last", "");
 	assert_null(strstr(b.data, "Authorization"));
 }
 
@@ -612,14 +612,12 @@ test_many(void **state)
 static int
 start_mock(void)
 {
-	const char *program = getenv("SB_MOCK_LLM");
+	const char *program = "./switchboard"; /* run-unit: in the build */
 	char line[64];
 	int fd[2];
 
-	if (!program)
-		program = "tests/mock/mock_llm";
 	if (access(program, X_OK) != 0) {
-		print_error("%s is not built (or set SB_MOCK_LLM)\n", program);
+		print_error("%s is not built\n", program);
 		return -1;
 	}
 	if (pipe(fd) != 0)
@@ -628,7 +626,7 @@ start_mock(void)
 	if (mock == 0) {
 		dup2(fd[1], 1);
 		close(fd[0]);
-		execl(program, program, (char *)NULL);
+		execl(program, program, "simulate", "llm", (char *)NULL);
 		_exit(127);
 	}
 	close(fd[1]);

@@ -1,81 +1,15 @@
 /* Behaviours: the words a model's name, a marker or a setting is made of. */
-#include <ctype.h>
 #include <limits.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mock.h"
+#include "simulate/meter_priv.h"
+#include "simulate/plan_priv.h"
+#include "simulate/simulate.h"
 
-void
-bytes_add(struct bytes *b, const void *p, size_t n)
-{
-	if (b->n + n + 1 > b->room) {
-		b->room = (b->n + n + 1) * 2;
-		b->p = realloc(b->p, b->room);
-		if (!b->p)
-			abort();
-	}
-	memcpy(b->p + b->n, p, n);
-	b->n += n;
-	b->p[b->n] = '\0';
-}
+#include "util/banned.h"
 
-void
-bytes_adds(struct bytes *b, const char *s)
-{
-	bytes_add(b, s, strlen(s));
-}
-
-void
-bytes_addf(struct bytes *b, const char *fmt, ...)
-{
-	char text[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	int n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	bytes_add(
-	    b, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
-}
-
-void
-bytes_json(struct bytes *b, const char *s, size_t n)
-{
-	bytes_add(b, "\"", 1);
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-		if (c == '"' || c == '\\') {
-			bytes_add(b, "\\", 1);
-			bytes_add(b, s + i, 1);
-		} else if (c < 0x20) {
-			bytes_addf(b, "\\u%04x", c);
-		} else {
-			bytes_add(b, s + i, 1);
-		}
-	}
-	bytes_add(b, "\"", 1);
-}
-
-void
-bytes_drop(struct bytes *b, size_t n)
-{
-	if (n == b->n) {
-		b->n = 0;
-	} else if (n > 0) {
-		memmove(b->p, b->p + n, b->n - n);
-		b->n -= n;
-	}
-}
-
-void
-bytes_free(struct bytes *b)
-{
-	free(b->p);
-	memset(b, 0, sizeof(*b));
-}
+#define CHUNKS_MOST 1000000
 
 void
 plan_default(struct plan *p)
@@ -142,12 +76,18 @@ static const struct word {
 	    "no finish and no end marker" },
 	{ "crlf", FLAG, AT(crlf), 0, 1, "CRLF line ends" },
 	{ "close", FLAG, AT(close), 0, 1, "Connection: close" },
+	{ "quota", FLAG, AT(quota), 0, 1,
+	    "the account's quota is used up: 429 insufficient_quota, of "
+	    "Anthropic 402 billing_error" },
+	{ "credit", FLAG, AT(credit), 0, 1,
+	    "the same with the code credit_balance_exhausted" },
+	{ "noretry", FLAG, AT(no_retry), 0, 1, "x-should-retry: false" },
 #undef AT
 };
 
 /* Words that only make names readable. */
 static const char *const noise[] = { "mock", "after", "first", "at", "by",
-	"once" };
+	"once", "status" };
 
 static void
 put(struct plan *p, const struct word *w, size_t at, int v)
@@ -179,34 +119,61 @@ word_find(const char *s, size_t n)
 	return NULL;
 }
 
+/* The decimal number at ${*s}, which moves on; false: too large. */
+static bool
+number(const char **s, int *v)
+{
+	long n = 0;
+
+	for (; **s >= '0' && **s <= '9'; (*s)++) {
+		n = n * 10 + (**s - '0');
+		if (n > INT_MAX)
+			return false;
+	}
+	*v = (int)n;
+	return true;
+}
+
+/* A number after the word ${last}, or a status. */
+static bool
+take_number(struct plan *p, const struct word *last, const char *t)
+{
+	int v, v2;
+
+	if (!number(&t, &v))
+		return false;
+	if (last && last->kind != FLAG) {
+		put(p, last, last->at, v);
+		if (last->kind == PAIR && *t == 'x') {
+			t++;
+			if (!number(&t, &v2))
+				return false;
+			put(p, last, last->at2, v2);
+		}
+	} else if (v >= 300 && v <= 599) {
+		p->status = v;
+	} else {
+		return false;
+	}
+	return *t == '\0';
+}
+
 bool
 plan_parse(struct plan *p, const char *s, size_t n)
 {
 	const struct word *last = NULL;
-	char text[256];
+	char text[PLAN_WORDS];
 	char *save, *t;
 
-	if (n >= sizeof(text))
+	if (n >= sizeof text)
 		return false;
 	memcpy(text, s, n);
 	text[n] = '\0';
 	for (t = strtok_r(text, "-", &save); t;
 	     t = strtok_r(NULL, "-", &save)) {
-		if (isdigit((unsigned char)*t)) {
-			char *end;
-			long v = strtol(t, &end, 10);
-			if (v > INT_MAX)
+		if (*t >= '0' && *t <= '9') {
+			if (!take_number(p, last, t))
 				return false;
-			if (last && last->kind != FLAG) {
-				put(p, last, last->at, (int)v);
-				if (last->kind == PAIR && *end == 'x')
-					put(p, last, last->at2,
-					    (int)strtol(end + 1, &end, 10));
-			} else if (v >= 300 && v <= 599) {
-				p->status = (int)v;
-			} else {
-				return false;
-			}
 			last = NULL;
 		} else if (!is_noise(t, strlen(t))) {
 			last = word_find(t, strlen(t));
@@ -220,7 +187,9 @@ plan_parse(struct plan *p, const char *s, size_t n)
 		p->cached = p->in;
 	if (p->reasoning > p->out)
 		p->reasoning = p->out;
-	return true;
+	if ((p->quota || p->credit) && p->status == 200)
+		p->status = 429;
+	return p->chunks <= CHUNKS_MOST;
 }
 
 void
@@ -248,10 +217,41 @@ plan_flaky(struct plan *p, unsigned long nth)
 	}
 }
 
-void
-plan_help(void)
+bool
+simulate_word(size_t i, const char **name, const char **help)
 {
-	printf("  300..599     that status, with the vendor's error body\n");
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		printf("  %-12s %s\n", words[i].word, words[i].help);
+	if (i == 0) {
+		*name = "300..599";
+		*help = "that status, with the vendor's error body";
+		return true;
+	}
+	if (i > sizeof(words) / sizeof(words[0]))
+		return false;
+	*name = words[i - 1].word;
+	*help = words[i - 1].help;
+	return true;
+}
+
+bool
+simulate_plan_ok(const char *text)
+{
+	struct plan p;
+
+	plan_default(&p);
+	return plan_parse(&p, text, strlen(text));
+}
+
+int
+simulate_script(const char *key, size_t n, const char *plan, struct err *e)
+{
+	static const int64_t as_it_is[RATES] = { -1, -1, -1 };
+
+	if (!simulate_plan_ok(plan))
+		return err_set(
+		    e, ERR_INVALID, "\"%s\" are no words of a behaviour", plan);
+	if (!meter_set(key, n, plan, 0, as_it_is))
+		return err_set(e, ERR_INVALID,
+		    "a key has 1 to %d characters, and 255 can be set",
+		    SIMULATE_KEY - 1);
+	return 0;
 }
