@@ -1,14 +1,15 @@
-// A real OpenID provider, the certified oidc-provider, for sso.js:
-// node op.mjs TOOLS PORT BASE_URL ACCOUNT SECRET
+// A real OpenID provider, the certified oidc-provider, for sso.js and, with a
+// web server as its client, for front_sso.js:
+// node op.mjs TOOLS PORT BASE_URL ACCOUNT SECRET FRONT_URL
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const [tools, port, base, account, secret] = process.argv.slice(2);
+const [tools, port, base, account, secret, front] = process.argv.slice(2);
 const found = createRequire(path.join(tools, 'x.js')).resolve('oidc-provider');
 const { Provider } = await import(pathToFileURL(found).href);
 
-const groups = { ann: ['staff', 'admins'], bob: ['staff'] };
+const groups = { ann: ['staff', 'admins'], bob: ['staff'], 'cat@globex.example': ['admins'] };
 const provider = new Provider(`http://127.0.0.1:${port}`, {
 	clients: [{
 		client_id: 'switchboard', client_secret: secret,
@@ -16,6 +17,10 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
 		post_logout_redirect_uris: [base + '/login?done=signed-out'],
 		backchannel_logout_uri: `${base}/sso/${account}/backchannel-logout`,
 		backchannel_logout_session_required: true,
+	}, {
+		client_id: 'apache', client_secret: secret,
+		redirect_uris: [front + '/sso/front/-/back'],
+		post_logout_redirect_uris: [front + '/login?done=signed-out'],
 	}],
 	pkce: { required: () => true },
 	scopes: ['openid', 'email', 'profile', 'groups'],
@@ -26,7 +31,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
 	cookies: { keys: ['a key of this test only'] },
 	findAccount: (ctx, id) => ({
 		accountId: id,
-		claims: () => ({ sub: id, name: id + ' <i>Example</i>', email: id + '@acme.example', email_verified: true, groups: groups[id] ?? [] }),
+		claims: () => ({ sub: id, name: id + ' <i>Example</i>', email: id.includes('@') ? id : id + '@acme.example', email_verified: true, groups: groups[id] ?? [] }),
 	}),
 });
 for (const event of ['backchannel.error', 'server_error', 'grant.error', 'authorization.error'])

@@ -163,17 +163,11 @@ class FrontTest(unittest.TestCase):
     @classmethod
     def guard(cls, front, text):
         """The shipped example, in the shipped configuration."""
-        more = front.fill(
-            os.path.join(front.name, "front-sso.conf.in"), SECRET=SECRET,
-            SERVICE=cls.service.address, CLIENT_ID=cls.op.client[0],
-            CLIENT_SECRET=cls.op.client[1], PASSPHRASE="p" * 32,
+        return front.add_sign_on(
+            text, SECRET=SECRET, SERVICE=cls.service.address,
+            CLIENT_ID=cls.op.client[0], CLIENT_SECRET=cls.op.client[1],
+            PASSPHRASE="p" * 32,
             ISSUER=cls.op.issuer if front.name == "apache" else ISSUER)
-        if front.name == "apache":
-            text = text.replace("\n<VirtualHost", "\n" + "".join(
-                f"LoadModule {m}_module {front.values()['MODULES_DIR']}"
-                f"/mod_{m}.so\n" for m in ("authn_core", "authz_user",
-                                           "auth_openidc")) + "<VirtualHost")
-        return text.replace("# END site", more + "\n# END site")
 
     @classmethod
     def write(cls, text, mode=0o600):

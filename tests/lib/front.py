@@ -61,6 +61,17 @@ class Front:
                         CERTIFICATE=certificate)
         return self.with_tls(text, tls)
 
+    def add_sign_on(self, text, **values):
+        """${text} with the shipped example of sign-on by the web server."""
+        more = self.fill(os.path.join(self.name, "front-sso.conf.in"),
+                         **values)
+        return self.with_modules(text, "authn_core", "authz_user",
+                                 "auth_openidc").replace(
+            "# END site", more + "\n# END site")
+
+    def with_modules(self, text, *names):
+        return text
+
     def start(self):
         text = self.fill(self.template)
         text = text.replace(f"/{self.name}.pid", f"/{self.name}-{self.port}.pid")
@@ -126,11 +137,17 @@ class Apache(Front):
         return ["/usr/sbin/apache2", "-D", "FOREGROUND", "-d", self.rig.dir,
                 "-f", self.conf]
 
-    def with_tls(self, text, tls):
-        modules = "".join(
+    def load(self, *names):
+        return "".join(
             f"LoadModule {m}_module {self.values()['MODULES_DIR']}/mod_{m}.so\n"
-            for m in ("ssl", "socache_shmcb"))
-        return (text + modules + f"Listen 127.0.0.1:{self.plain_port}\n"
+            for m in names)
+
+    def with_modules(self, text, *names):
+        return text.replace("\n<VirtualHost",
+                            "\n" + self.load(*names) + "<VirtualHost")
+
+    def with_tls(self, text, tls):
+        return (text + self.load("ssl", "socache_shmcb") + f"Listen 127.0.0.1:{self.plain_port}\n"
                 f"Listen 127.0.0.1:{self.tls_port} https\n" + tls)
 
 
