@@ -15,7 +15,7 @@ PLATFORM = "/api/v1/llm-credentials"
 class CredentialsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("creds", env=cls.provider.env())
         cls.owner = caller(rig, "account_owner")
         cls.other = caller(rig, "account_owner", "globex")
