@@ -138,13 +138,41 @@ llm_usable(struct llm *l, const char *model)
 	return p && usable(l, p);
 }
 
+const char *
+llm_provider(const char *model, const char **name, bool *keyed)
+{
+	const struct llm_provider *p = provider_find(model, name);
+
+	if (!p)
+		return NULL;
+	*keyed = p->base != NULL;
+	return p->name;
+}
+
+const char *const *
+llm_defaults(const struct llm *l)
+{
+	return l->defaults;
+}
+
+int
+llm_missing(const char *wanted, struct err *e)
+{
+	const char *name;
+	const struct llm_provider *p = provider_find(wanted, &name);
+
+	if (!p)
+		return err_set_kind(e, ERR_UNAVAILABLE, "unknown-model",
+		    MISSING_RETRY_S, "no provider for the model %.80s", wanted);
+	return err_set_kind(e, ERR_UNAVAILABLE, "missing-credential",
+	    MISSING_RETRY_S, "the model %s needs a key: %s is not set", wanted,
+	    p->key_env ? p->key_env : "none");
+}
+
 int
 llm_choose(struct llm *l, const char *wanted, bool fallback, const char **ret,
     struct err *e)
 {
-	const char *name;
-	const struct llm_provider *p;
-
 	if (llm_usable(l, wanted)) {
 		*ret = wanted;
 		return 0;
@@ -154,13 +182,7 @@ llm_choose(struct llm *l, const char *wanted, bool fallback, const char **ret,
 			*ret = l->defaults[i];
 			return 0;
 		}
-	p = provider_find(wanted, &name);
-	if (!p)
-		return err_set_kind(e, ERR_UNAVAILABLE, "unknown-model",
-		    MISSING_RETRY_S, "no provider for the model %.80s", wanted);
-	return err_set_kind(e, ERR_UNAVAILABLE, "missing-credential",
-	    MISSING_RETRY_S, "the model %s needs a key: %s is not set", wanted,
-	    p->key_env ? p->key_env : "none");
+	return llm_missing(wanted, e);
 }
 
 /* net_call's callbacks. */
@@ -220,6 +242,15 @@ garbled(const struct llm_provider *p, struct err *e)
 	    "%s answered with something that is not a model's answer", p->name);
 }
 
+/* The provider has said no, at the start or in its stream. */
+static int
+refused(struct ask *a, const struct llm_fault *f, struct err *e)
+{
+	a->s.reply->class = errors_class(f);
+	a->s.reply->retry_ms = f->retry_ms;
+	return errors_set(f, a->s.provider->name, e);
+}
+
 /* A success that is no event stream: some servers do not stream. */
 static int
 settle_whole(struct ask *a, struct err *e)
@@ -244,10 +275,12 @@ settle_stream(struct ask *a, int rc, struct err *e)
 {
 	const struct llm_provider *p = a->s.provider;
 
-	if (a->s.gone)
+	if (a->s.gone) {
+		a->s.reply->class = LLM_ABANDONED;
 		return err_set(e, ERR_GONE, "the reader left");
+	}
 	if (a->s.failed)
-		return errors_set(&a->s.fault, p->name, e);
+		return refused(a, &a->s.fault, e);
 	if (a->s.garbled)
 		return garbled(p, e);
 	/* Once the model is done, how the connection ends is of no matter. */
@@ -267,10 +300,16 @@ settle(struct ask *a, const struct llm_request *rq, int rc, struct err *e)
 
 	r->status = a->net.status;
 	memcpy(r->upstream_id, a->net.upstream_id, sizeof(r->upstream_id));
+	r->class = LLM_SERVER;
+	if (r->status != 0) {
+		errors_rates(&a->net, clock_mono(), clock_wall_us(), r->rates);
+		r->rated = true;
+	}
 	if (a->net.end == NET_GONE || a->net.end == NET_CANCELLED) {
 		if (a->net.sent)
 			stream_end(&a->s, rq);
 		r->finish = LLM_CANCELLED;
+		r->class = LLM_ABANDONED;
 		return -1;
 	}
 	if (r->status != 0 && (r->status < 200 || r->status > 299)) {
@@ -278,7 +317,7 @@ settle(struct ask *a, const struct llm_request *rq, int rc, struct err *e)
 		errors_read(
 		    &f, &a->net, a->body.data, a->body.len, clock_wall_us());
 		r->finish = LLM_ERROR;
-		return errors_set(&f, who, e);
+		return refused(a, &f, e);
 	}
 	if (rc == 0 && !a->events && settle_whole(a, e) != 0) {
 		r->finish = LLM_ERROR;
@@ -291,6 +330,8 @@ settle(struct ask *a, const struct llm_request *rq, int rc, struct err *e)
 	rc = settle_stream(a, rc, e);
 	if (rc != 0 && r->finish != LLM_CANCELLED)
 		r->finish = LLM_ERROR;
+	if (rc == 0)
+		r->class = LLM_OK;
 	return rc;
 }
 
@@ -299,7 +340,7 @@ ask_prepare(const struct llm_access *access, const struct llm_provider *p,
     const struct llm_request *rq, const char *name, struct buf *url,
     struct buf *body, struct llm_headers *h)
 {
-	buf_adds(url, access->base);
+	buf_adds(url, access->base ? access->base : p->base);
 	buf_adds(url, p->path);
 	if (llm_header_add(h, "Content-Type: application/json") != 0 ||
 	    llm_header_add(h, "Accept: text/event-stream") != 0 ||
@@ -327,7 +368,8 @@ ask_network(struct llm *l, struct ask *a, const struct llm_request *rq,
     const char *name, struct err *e)
 {
 	const struct llm_provider *p = a->s.provider;
-	const struct llm_access *access = llm_access_of(l, p);
+	const struct llm_access *access =
+	    rq->access ? rq->access : llm_access_of(l, p);
 	const void *tmp = a->s.tmp;
 	struct llm_headers *h = mem_new(tmp, struct llm_headers);
 	struct llm_sink *sink = a->s.sink;
@@ -345,6 +387,7 @@ ask_network(struct llm *l, struct ask *a, const struct llm_request *rq,
 		.headers = h->line,
 		.body = body.data,
 		.body_len = body.len,
+		.egress = access->egress,
 		.connect_ms = l->o.connect_ms,
 		.first_byte_ms = l->o.first_byte_ms,
 		.idle_ms = l->o.idle_ms,
@@ -387,7 +430,9 @@ llm_complete(struct llm *l, const struct llm_request *rq, struct llm_sink *sink,
 	memset(r, 0, sizeof(*r));
 	buf_init(&r->text, ctx, l->o.response_max);
 	r->finish = LLM_ERROR;
-	if (!p || !usable(l, p))
+	r->class =
+	    LLM_CALLER; /* until it was sent, the key has no part in it */
+	if (!p || (!(rq->access && p->base) && !usable(l, p)))
 		return err_set_kind(e, ERR_UNAVAILABLE, "missing-credential",
 		    MISSING_RETRY_S, "the model %.80s cannot be asked",
 		    rq->model);
@@ -400,6 +445,7 @@ llm_complete(struct llm *l, const struct llm_request *rq, struct llm_sink *sink,
 	if (p->complete) {
 		rc = p->complete(rq, &a->s, e);
 		stream_end(&a->s, rq);
+		r->class = rc == 0 ? LLM_OK : LLM_CALLER;
 	} else {
 		rc = ask_network(l, a, rq, name, e);
 		count(r, rc);

@@ -27,6 +27,7 @@
 #include "net/call.h"
 #include "util/clock.h"
 #include "util/json.h"
+#include "util/rfc3339.h"
 
 #include "util/banned.h"
 
@@ -154,9 +155,9 @@ errors_retry_after(const char *value, const char *date, int64_t wall_us)
 }
 
 static int64_t
-bucket_reset(const char *left, const char *reset)
+bucket_reset(const struct net_rate *r)
 {
-	return strcmp(left, "0") == 0 ? errors_duration(reset) : -1;
+	return strcmp(r->left, "0") == 0 ? errors_duration(r->reset) : -1;
 }
 
 /* How long the provider asks us to wait, by the most precise of what it sent.
@@ -175,9 +176,9 @@ retry_ms(const struct net_reply *r, int64_t wall_us)
 	if (ms < 0)
 		ms = errors_retry_after(r->retry_after, r->date, wall_us);
 	if (ms < 0)
-		ms = bucket_reset(r->requests_left, r->requests_reset);
+		ms = bucket_reset(&r->rate[NET_REQUESTS]);
 	if (ms < 0)
-		ms = bucket_reset(r->tokens_left, r->tokens_reset);
+		ms = bucket_reset(&r->rate[NET_TOKENS]);
 	if (ms < 0)
 		return 0;
 	return ms > RETRY_MOST_MS ? RETRY_MOST_MS : ms;
@@ -265,6 +266,70 @@ set(const struct llm_fault *f, const char *who, enum err_code code,
 		    w ? w->word : "", w ? ")" : "");
 	return err_set_kind(e, code, kind, retry_s, "%s answered %d%s%s%s", who,
 	    f->status, w ? " (" : "", w ? w->word : "", w ? ")" : "");
+}
+
+enum llm_class
+errors_class(const struct llm_fault *f)
+{
+	switch (f->status) {
+	case 401:
+	case 402:
+	case 403:
+		return LLM_DENIED;
+	case 404:
+		return LLM_NO_MODEL;
+	case 429:
+		return is_final(f) ? LLM_EXHAUSTED : LLM_LIMIT;
+	case 408:
+	case 409:
+		return LLM_SERVER;
+	default:
+		return f->status >= 400 && f->status < 500 ? LLM_CALLER
+		                                           : LLM_SERVER;
+	}
+}
+
+/* A count, or -1. */
+static int64_t
+rate_count(const char *s)
+{
+	char *end;
+	long long n;
+
+	if (*s < '0' || *s > '9')
+		return -1;
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	return *end == '\0' && errno == 0 ? n : -1;
+}
+
+/* When it is full again, on our clock; 0 unknown. */
+static int64_t
+rate_reset(const char *s, int64_t mono, int64_t wall_us)
+{
+	int64_t us, ms;
+
+	if (*s == '\0')
+		return 0;
+	if (rfc3339_read(s, &us) == 0)
+		ms = us > wall_us ? (us - wall_us + 999) / 1000 : 0;
+	else
+		ms = errors_duration(s);
+	if (ms < 0 || ms > RETRY_MOST_MS)
+		return 0;
+	return mono + ms * CLOCK_MS;
+}
+
+void
+errors_rates(const struct net_reply *r, int64_t mono, int64_t wall_us,
+    struct llm_rate out[LLM_RATES])
+{
+	_Static_assert((int)LLM_RATES == (int)NET_RATES, "the same places");
+	for (int i = 0; i < LLM_RATES; i++) {
+		out[i].limit = rate_count(r->rate[i].limit);
+		out[i].remaining = rate_count(r->rate[i].left);
+		out[i].reset_at = rate_reset(r->rate[i].reset, mono, wall_us);
+	}
 }
 
 int

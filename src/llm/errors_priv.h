@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "llm/llm.h"
 #include "util/err.h"
 
 struct net_reply;
@@ -30,6 +31,12 @@ void errors_read(struct llm_fault *, const struct net_reply *, const char *body,
 void errors_stream(struct llm_fault *, const char *type, const char *code);
 /* Set *e for the caller from a fault of ${provider}; always -1. */
 int errors_set(const struct llm_fault *, const char *provider, struct err *e);
+
+/* What it says of the key that was used. */
+enum llm_class errors_class(const struct llm_fault *);
+/* What an answer says of limits; ${mono} and ${wall_us} are now. */
+void errors_rates(const struct net_reply *, int64_t mono, int64_t wall_us,
+    struct llm_rate out[LLM_RATES]);
 
 /* Retry-After: seconds, also fractional, or an HTTP date against ${date}
  * (else ${wall_us}).  Milliseconds, -1 when it is neither. */

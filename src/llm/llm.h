@@ -15,6 +15,7 @@
 #include "util/err.h"
 #include "util/id.h"
 
+struct egress;
 struct net;
 struct net_wait;
 struct llm;
@@ -49,8 +50,18 @@ struct llm_passage {
 	const char *kind; /* "product", "document" */
 };
 
+/* How a call reaches its provider, and by which key. */
+struct llm_access {
+	const char *base; /* without a slash at its end; NULL: the vendor's */
+	const char *key;  /* "" none */
+	bool own_base;    /* not the vendor's own address */
+	const struct egress *egress; /* set where an account typed the base */
+};
+
 struct llm_request {
 	const char *model; /* provider:name */
+	/* NULL: as the process's environment has it. */
+	const struct llm_access *access;
 	const char *system;
 	const struct llm_message *messages;
 	int nmessages;
@@ -82,6 +93,26 @@ enum llm_finish {
 };
 const char *llm_finish_name(enum llm_finish);
 
+/* How a call ended, for the key that was used (DESIGN section 8); in the order
+ * of enum health_outcome (gateway/health.h). */
+enum llm_class {
+	LLM_OK,
+	LLM_LIMIT,     /* 429 */
+	LLM_DENIED,    /* 401, 402, 403 */
+	LLM_EXHAUSTED, /* 429 that says quota or credit */
+	LLM_NO_MODEL,  /* 404 */
+	LLM_SERVER,    /* 408, 409, 5xx, time-out, network, nonsense */
+	LLM_CALLER,    /* other 4xx: the request's own fault */
+	LLM_ABANDONED, /* the reader left, or it was stopped */
+};
+
+/* What the provider's headers said of a limit; -1: nothing. */
+enum { LLM_RATES = 4 }; /* requests, tokens, input tokens, output tokens */
+struct llm_rate {
+	int64_t limit, remaining;
+	int64_t reset_at; /* clock_mono(); 0: it did not say */
+};
+
 /* Where text goes while it is said. */
 struct llm_sink {
 	/* A piece of visible text (valid UTF-8, whole characters); -1: stop */
@@ -110,6 +141,10 @@ struct llm_reply {
 	int attempts;
 	int64_t first_token_ns; /* after the start of the call; 0 none */
 	char upstream_id[96];
+	enum llm_class class;
+	int64_t retry_ms; /* as the provider asks; 0: it did not */
+	bool rated;       /* rates holds what it said */
+	struct llm_rate rates[LLM_RATES];
 	struct uuid credential;   /* whose key answered; nil: the environment's,
 	                             or none was needed */
 	const json_t *raw_blocks; /* provider's own blocks to send back in a
@@ -148,6 +183,19 @@ struct llm_probe {
 int llm_probe(struct llm *, struct net *, int i, int64_t deadline,
     struct llm_probe *out, struct err *e);
 
+/* The same with a key that is given.  0 with *out (of which only provider,
+ * status and took are set), or -1. */
+int llm_try(struct net *, const char *provider, const struct llm_access *,
+    int64_t deadline, struct llm_probe *out, struct err *e);
+
+/* The provider's name in ${model}, and where the model's own begins; NULL: not
+ * known.  *keyed: it is asked over the network, by a key. */
+const char *llm_provider(const char *model, const char **name, bool *keyed);
+/* Of llm_opts; ends with NULL. */
+const char *const *llm_defaults(const struct llm *);
+/* No key for ${wanted}: set ${e} (kind "missing-credential", or
+ * "unknown-model"), return -1. */
+int llm_missing(const char *wanted, struct err *e);
 /* Can this process call ${model} (provider known, key there)? */
 bool llm_usable(struct llm *, const char *model);
 /* Is the name well-formed with a provider we know? */
@@ -162,9 +210,9 @@ int llm_choose(struct llm *, const char *wanted, bool fallback,
     const char **ret, struct err *e);
 
 /*
- * Ask ${rq}->model and pass text to ${sink} as it is said; the model must have
- * come from llm_choose.  *reply's memory hangs below ${ctx}.  0, or -1 with e
- * and what was said so far in *reply.
+ * Ask ${rq}->model and pass text to ${sink} as it is said; without rq->access
+ * the model must have come from llm_choose.  *reply's memory hangs below
+ * ${ctx}.  0, or -1 with e and what was said so far in *reply.
  */
 int llm_complete(struct llm *, const struct llm_request *rq,
     struct llm_sink *sink, const void *ctx, struct llm_reply *reply,

@@ -22,15 +22,52 @@ drop(void *arg, const char *p, size_t n)
 }
 
 int
+llm_try(struct net *net, const char *provider, const struct llm_access *access,
+    int64_t deadline, struct llm_probe *out, struct err *e)
+{
+	const struct llm_provider *p = NULL;
+	struct llm_headers *h;
+	struct net_reply reply;
+	int64_t began = clock_mono();
+	void *ctx;
+	int rc;
+
+	for (size_t i = 0; i < PROVIDERS; i++)
+		if (strcmp(providers[i]->name, provider) == 0)
+			p = providers[i];
+	if (!p || !p->base)
+		return err_set(e, ERR_INVALID, "no provider with keys");
+	ctx = mem_root("probe");
+	h = mem_new(ctx, struct llm_headers);
+	if (p->headers(access, h) != 0) {
+		mem_free(ctx);
+		return err_set(e, ERR_INVALID, "the key is too long");
+	}
+	struct net_call call = { .method = "GET",
+		.url = mem_printf(ctx, "%s%s",
+		    access->base ? access->base : p->base, p->models_path),
+		.headers = h->line,
+		.egress = access->egress,
+		.deadline = deadline,
+		.response_max = ANSWER_MAX,
+		.on_body = drop,
+		.gone_fd = -1 };
+
+	rc = net_call(net, &call, &reply, e);
+	out->provider = p->name;
+	out->status = reply.status;
+	out->took = clock_mono() - began;
+	explicit_bzero(h, sizeof(*h));
+	mem_free(ctx);
+	return rc;
+}
+
+int
 llm_probe(struct llm *l, struct net *net, int i, int64_t deadline,
     struct llm_probe *out, struct err *e)
 {
 	const struct llm_access *access;
 	const struct llm_provider *p;
-	struct llm_headers *h;
-	struct net_reply reply;
-	void *ctx;
-	int rc;
 
 	*out = (struct llm_probe){ 0 };
 	if (i < 0 || i >= PROVIDERS)
@@ -46,26 +83,5 @@ llm_probe(struct llm *l, struct net *net, int i, int64_t deadline,
 	if (!out->key && !(p->key_optional && access->own_base))
 		return 1;
 	out->asked = true;
-	ctx = mem_root("probe");
-	h = mem_new(ctx, struct llm_headers);
-	rc = p->headers(access, h);
-	if (rc != 0) {
-		mem_free(ctx);
-		return err_set(e, ERR_INVALID, "the key is too long");
-	}
-	struct net_call call = { .method = "GET",
-		.url = mem_printf(ctx, "%s%s", access->base, p->models_path),
-		.headers = h->line,
-		.deadline = deadline,
-		.response_max = ANSWER_MAX,
-		.on_body = drop,
-		.gone_fd = -1 };
-	int64_t began = clock_mono();
-
-	rc = net_call(net, &call, &reply, e);
-	out->status = reply.status;
-	out->took = clock_mono() - began;
-	explicit_bzero(h, sizeof(*h));
-	mem_free(ctx);
-	return rc == 0 ? 1 : -1;
+	return llm_try(net, p->name, access, deadline, out, e) == 0 ? 1 : -1;
 }

@@ -8,14 +8,6 @@
 #include "llm/llm.h"
 #include "llm/stream_priv.h"
 
-/* How this process reaches a provider: address and key, never NULL.  An
- * account's own come here with the credential pool. */
-struct llm_access {
-	const char *base; /* without a slash at its end */
-	const char *key;  /* "" none */
-	bool own_base;    /* not the vendor's own address */
-};
-
 #define LLM_HEADERS 8
 #define LLM_HEADER_BYTES 1536
 

@@ -98,6 +98,14 @@ enum net_end {
 	NET_CANCELLED,
 };
 
+/* A limit of the provider's: how much it is, what is left, when it is full
+ * again: in so long (x-ratelimit-*: "6m0s") or at a moment
+ * (anthropic-ratelimit-*: RFC 3339). */
+enum net_rates { NET_REQUESTS, NET_TOKENS, NET_INPUT, NET_OUTPUT, NET_RATES };
+struct net_rate {
+	char limit[16], left[16], reset[40];
+};
+
 /* Header values are printable and cut to their places; "" when absent. */
 struct net_reply {
 	enum net_end end;
@@ -108,9 +116,8 @@ struct net_reply {
 	char retry_after_ms[32]; /* OpenAI's header */
 	char should_retry[8];    /* x-should-retry */
 	char date[40];
-	/* OpenAI's buckets: what is left, and how long until it is full */
-	char requests_left[16], requests_reset[24];
-	char tokens_left[16], tokens_reset[24];
+	/* What the provider says of its limits. */
+	struct net_rate rate[NET_RATES];
 	char upstream_id[96]; /* x-request-id or request-id */
 	char etag[128], cache_control[128];
 	bool encoded; /* the body has a content-encoding nobody asked for */

@@ -4,6 +4,7 @@
  */
 #include "net/head_priv.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -36,6 +37,50 @@ name_is(const char *line, size_t n, const char *name)
 	return strlen(name) == n && strncasecmp(line, name, n) == 0;
 }
 
+#define RATE(prefix, which, suffix, field)                                     \
+	{                                                                      \
+		prefix suffix, NET_##which, offsetof(struct net_rate, field),  \
+		    sizeof(((struct net_rate *)0)->field)                      \
+	}
+#define OPENAI(which, suffix)                                                  \
+	RATE("x-ratelimit-", which, "limit-" suffix, limit),                   \
+	    RATE("x-ratelimit-", which, "remaining-" suffix, left),            \
+	    RATE("x-ratelimit-", which, "reset-" suffix, reset)
+#define ANTHROPIC(which, prefix)                                               \
+	RATE("anthropic-ratelimit-", which, prefix "-limit", limit),           \
+	    RATE("anthropic-ratelimit-", which, prefix "-remaining", left),    \
+	    RATE("anthropic-ratelimit-", which, prefix "-reset", reset)
+
+static const struct {
+	const char *name;
+	enum net_rates which;
+	size_t at, size;
+} rates[] = {
+	OPENAI(REQUESTS, "requests"),
+	OPENAI(TOKENS, "tokens"),
+	ANTHROPIC(REQUESTS, "requests"),
+	ANTHROPIC(TOKENS, "tokens"),
+	ANTHROPIC(INPUT, "input-tokens"),
+	ANTHROPIC(OUTPUT, "output-tokens"),
+};
+
+/* Is the line about a limit?  Most are not, and are seen by their length. */
+static bool
+head_rate(
+    struct net_reply *r, const char *line, size_t n, const char *v, size_t vn)
+{
+	for (size_t i = 0; n >= sizeof("x-ratelimit-") &&
+			   i < sizeof(rates) / sizeof(rates[0]);
+	     i++)
+		if (name_is(line, n, rates[i].name)) {
+			copy_value(
+			    (char *)&r->rate[rates[i].which] + rates[i].at,
+			    rates[i].size, v, vn);
+			return true;
+		}
+	return false;
+}
+
 static void
 head_field(struct net_reply *r, const char *line, size_t len)
 {
@@ -57,15 +102,13 @@ head_field(struct net_reply *r, const char *line, size_t len)
 	KEEP("retry-after-ms", retry_after_ms)
 	KEEP("x-should-retry", should_retry)
 	KEEP("date", date)
-	KEEP("x-ratelimit-remaining-requests", requests_left)
-	KEEP("x-ratelimit-reset-requests", requests_reset)
-	KEEP("x-ratelimit-remaining-tokens", tokens_left)
-	KEEP("x-ratelimit-reset-tokens", tokens_reset)
 	KEEP("x-request-id", upstream_id)
 	KEEP("request-id", upstream_id)
 	KEEP("etag", etag)
 	KEEP("cache-control", cache_control)
 #undef KEEP
+	if (head_rate(r, line, n, v, vn))
+		return;
 	if (name_is(line, n, "content-encoding")) {
 		copy_value(coding, sizeof(coding), v, vn);
 		r->encoded = coding[0] && strcasecmp(coding, "identity") != 0;

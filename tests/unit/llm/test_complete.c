@@ -18,6 +18,7 @@
 
 #include "llm/llm.h"
 #include "net/call.h"
+#include "net/egress.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -242,27 +243,44 @@ test_refusals(void **state)
 		enum err_code code;
 		const char *kind;
 		int retry;
+		enum llm_class class;
 	} rows[] = {
-		{ "mock-400", 400, ERR_UPSTREAM, "upstream-refused", 0 },
-		{ "mock-401", 401, ERR_UPSTREAM, "upstream-auth", 0 },
-		{ "mock-402", 402, ERR_UPSTREAM, "upstream-quota", 0 },
-		{ "mock-404", 404, ERR_UPSTREAM, "upstream-model", 0 },
-		{ "mock-429-retry-7", 429, ERR_UNAVAILABLE, "upstream-limit",
-		    7 },
-		{ "mock-429", 429, ERR_UNAVAILABLE, "upstream-limit", 5 },
-		{ "mock-500", 500, ERR_UPSTREAM, "upstream-failed", 0 },
-		{ "mock-529", 529, ERR_UNAVAILABLE, "upstream-overloaded", 5 },
-		{ "mock-302", 302, ERR_UPSTREAM, "upstream-failed", 0 },
-		{ "mock-502-html", 502, ERR_UPSTREAM, "upstream-failed", 0 },
-		{ "mock-html", 200, ERR_UPSTREAM, "upstream-garbled", 0 },
-		{ "mock-gzip", 200, ERR_UPSTREAM, "upstream-garbled", 0 },
-		{ "mock-json-badjson", 200, ERR_UPSTREAM, "upstream-garbled",
-		    0 },
-		{ "mock-headers", 0, ERR_UPSTREAM, "upstream-too-large", 0 },
-		{ "mock-reset", 200, ERR_UPSTREAM, "upstream-broken", 0 },
-		{ "mock-cut", 200, ERR_UPSTREAM, "upstream-broken", 0 },
-		{ "mock-badjson", 200, ERR_UPSTREAM, "upstream-garbled", 0 },
-		{ "mock-huge", 200, ERR_UPSTREAM, "upstream-garbled", 0 },
+		{ "mock-400", 400, ERR_UPSTREAM, "upstream-refused", 0,
+		    LLM_CALLER },
+		{ "mock-401", 401, ERR_UPSTREAM, "upstream-auth", 0,
+		    LLM_DENIED },
+		{ "mock-402", 402, ERR_UPSTREAM, "upstream-quota", 0,
+		    LLM_DENIED },
+		{ "mock-404", 404, ERR_UPSTREAM, "upstream-model", 0,
+		    LLM_NO_MODEL },
+		{ "mock-429-retry-7", 429, ERR_UNAVAILABLE, "upstream-limit", 7,
+		    LLM_LIMIT },
+		{ "mock-429", 429, ERR_UNAVAILABLE, "upstream-limit", 5,
+		    LLM_LIMIT },
+		{ "mock-500", 500, ERR_UPSTREAM, "upstream-failed", 0,
+		    LLM_SERVER },
+		{ "mock-529", 529, ERR_UNAVAILABLE, "upstream-overloaded", 5,
+		    LLM_SERVER },
+		{ "mock-302", 302, ERR_UPSTREAM, "upstream-failed", 0,
+		    LLM_SERVER },
+		{ "mock-502-html", 502, ERR_UPSTREAM, "upstream-failed", 0,
+		    LLM_SERVER },
+		{ "mock-html", 200, ERR_UPSTREAM, "upstream-garbled", 0,
+		    LLM_SERVER },
+		{ "mock-gzip", 200, ERR_UPSTREAM, "upstream-garbled", 0,
+		    LLM_SERVER },
+		{ "mock-json-badjson", 200, ERR_UPSTREAM, "upstream-garbled", 0,
+		    LLM_SERVER },
+		{ "mock-headers", 0, ERR_UPSTREAM, "upstream-too-large", 0,
+		    LLM_SERVER },
+		{ "mock-reset", 200, ERR_UPSTREAM, "upstream-broken", 0,
+		    LLM_SERVER },
+		{ "mock-cut", 200, ERR_UPSTREAM, "upstream-broken", 0,
+		    LLM_SERVER },
+		{ "mock-badjson", 200, ERR_UPSTREAM, "upstream-garbled", 0,
+		    LLM_SERVER },
+		{ "mock-huge", 200, ERR_UPSTREAM, "upstream-garbled", 0,
+		    LLM_SERVER },
 	};
 
 	struct llm *hasty = llm;
@@ -282,6 +300,10 @@ test_refusals(void **state)
 		    strcmp(rows[k / 2].name, "mock-reset") != 0)
 			fail_msg("%s: status %d", m, r.status);
 		assert_int_equal(r.finish, LLM_ERROR);
+		if (r.class != rows[k / 2].class)
+			fail_msg("%s: class %d", m, (int)r.class);
+		if (rows[k / 2].retry == 7)
+			assert_int_equal(r.retry_ms, 7000);
 		assert_int_equal(r.text.len, 0);
 		assert_null(strstr(e.text, KEY));
 		assert_true(strstr(e.text, both[k % 2]) == e.text);
@@ -509,6 +531,48 @@ test_cancel(void **state)
 	assert_int_equal(wait_gone(1), 1);
 }
 
+/* A key and an address of the call's own, whatever the environment has. */
+static void
+test_access(void **state)
+{
+	const char *const nothing[] = { NULL };
+	const char *const loopback[] = { "127.0.0.0/8", NULL };
+	char base[64];
+	struct llm_access a = { .base = base, .key = KEY, .own_base = true };
+	struct llm_message m = { .role = LLM_USER, .text = "hello", .len = 5 };
+	struct llm_request rq = { .model = "openai:x",
+		.access = &a,
+		.messages = &m,
+		.nmessages = 1,
+		.max_tokens = 100,
+		.deadline = clock_mono() + 10 * CLOCK_S };
+	struct llm_probe p;
+
+	(void)state;
+	snprintf(base, sizeof(base), "http://127.0.0.1:%d/v1", port);
+	mem_free(ctx);
+	ctx = mem_root("access");
+	assert_int_equal(llm_complete(keyless, &rq, &sink, ctx, &r, &e), 0);
+	assert_int_equal(r.class, LLM_OK);
+	assert_int_equal(
+	    llm_try(net, "openai", &a, clock_mono() + CLOCK_S, &p, &e), 0);
+	assert_true(p.status > 0);
+	/* an address that an account typed passes the guard, or nothing goes
+	 * out */
+	int64_t calls = stat_of("calls");
+	a.egress = egress_new(ctx, nothing, &e);
+	assert_int_equal(llm_complete(keyless, &rq, &sink, ctx, &r, &e), -1);
+	assert_int_equal(r.class, LLM_SERVER);
+	assert_int_equal(
+	    llm_try(net, "openai", &a, clock_mono() + CLOCK_S, &p, &e), -1);
+	assert_int_equal(stat_of("calls"), calls);
+	a.egress = egress_new(ctx, loopback, &e);
+	assert_int_equal(llm_complete(keyless, &rq, &sink, ctx, &r, &e), 0);
+	/* the vendor's own, for which nobody typed anything */
+	assert_int_equal(
+	    llm_try(net, "builtin", &a, clock_mono() + CLOCK_S, &p, &e), -1);
+}
+
 static void
 test_choose(void **state)
 {
@@ -703,6 +767,7 @@ main(void)
 		T(test_beats),
 		T(test_reader_leaves),
 		T(test_cancel),
+		T(test_access),
 		T(test_choose),
 		T(test_keys),
 		T(test_many),

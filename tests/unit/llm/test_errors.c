@@ -10,6 +10,7 @@
 
 #include "llm/errors_priv.h"
 #include "net/call.h"
+#include "util/clock.h"
 
 static void
 test_durations(void **state)
@@ -120,10 +121,8 @@ test_precision(void **state)
 	assert_int_equal(f.retry_ms, 1500);
 	/* Without either, the bucket that is empty says when. */
 	r = (struct net_reply){ .status = 429,
-		.requests_left = "5",
-		.requests_reset = "1s",
-		.tokens_left = "0",
-		.tokens_reset = "6m0s" };
+		.rate = { [NET_REQUESTS] = { .left = "5", .reset = "1s" },
+		    [NET_TOKENS] = { .left = "0", .reset = "6m0s" } } };
 	errors_read(&f, &r, "", 0, 0);
 	assert_int_equal(f.retry_ms, 360000);
 	/* The header of the official clients overrides the status. */
@@ -133,6 +132,80 @@ test_precision(void **state)
 	r = (struct net_reply){ .status = 400, .should_retry = "true" };
 	errors_read(&f, &r, "", 0, 0);
 	assert_true(f.retryable);
+}
+
+/* What it says of the key that was used. */
+static void
+test_classes(void **state)
+{
+	static const struct {
+		int status;
+		const char *code;
+		enum llm_class class;
+	} rows[] = {
+		{ 401, "", LLM_DENIED },
+		{ 402, "billing_error", LLM_DENIED },
+		{ 403, "", LLM_DENIED },
+		{ 404, "model_not_found", LLM_NO_MODEL },
+		{ 429, "", LLM_LIMIT },
+		{ 429, "rate_limit_exceeded", LLM_LIMIT },
+		{ 429, "insufficient_quota", LLM_EXHAUSTED },
+		{ 429, "credit_balance_exhausted", LLM_EXHAUSTED },
+		{ 408, "", LLM_SERVER },
+		{ 409, "", LLM_SERVER },
+		{ 500, "", LLM_SERVER },
+		{ 503, "", LLM_SERVER },
+		{ 529, "overloaded_error", LLM_SERVER },
+		{ 302, "", LLM_SERVER },
+		{ 400, "", LLM_CALLER },
+		{ 413, "", LLM_CALLER },
+		{ 422, "", LLM_CALLER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct net_reply r = { .status = rows[i].status };
+		struct llm_fault f;
+		char body[120];
+
+		snprintf(body, sizeof(body), "{\"error\":{\"code\":\"%s\"}}",
+		    rows[i].code);
+		errors_read(&f, &r, body, strlen(body), 0);
+		if (errors_class(&f) != rows[i].class)
+			fail_msg("%d %s", rows[i].status, rows[i].code);
+	}
+}
+
+static void
+test_rates(void **state)
+{
+	const int64_t mono = 5 * CLOCK_S, wall = INT64_C(1700000000000000);
+	struct net_reply r = { .status = 200,
+		.rate = { [NET_REQUESTS] = { "500", "499", "120ms" },
+		    [NET_TOKENS] = { "30000", "0", "1m0s" },
+		    [NET_INPUT] = { "x", "-1", "never" },
+		    [NET_OUTPUT] = {
+			"8000", "7990", "2023-11-14T22:13:50Z" } } };
+	struct llm_rate got[LLM_RATES];
+
+	(void)state;
+	errors_rates(&r, mono, wall, got);
+	assert_int_equal(got[0].limit, 500);
+	assert_int_equal(got[0].remaining, 499);
+	assert_int_equal(got[0].reset_at, mono + 120 * CLOCK_MS);
+	assert_int_equal(got[1].remaining, 0);
+	assert_int_equal(got[1].reset_at, mono + 60 * CLOCK_S);
+	assert_int_equal(got[2].limit, -1);
+	assert_int_equal(got[2].remaining, -1);
+	assert_int_equal(got[2].reset_at, 0);
+	assert_int_equal(got[3].remaining, 7990);
+	assert_int_equal(got[3].reset_at, mono + 30 * CLOCK_S);
+	/* what is past, and what is too far to be believed */
+	r.rate[0] = (struct net_rate){ "1", "1", "2020-01-01T00:00:00Z" };
+	r.rate[1] = (struct net_rate){ "1", "1", "99h" };
+	errors_rates(&r, mono, wall, got);
+	assert_int_equal(got[0].reset_at, mono);
+	assert_int_equal(got[1].reset_at, 0);
 }
 
 /* A vendor that repeats a key, in whatever place, repeats it to nobody. */
@@ -175,6 +248,8 @@ main(void)
 		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_mapping),
 		cmocka_unit_test(test_precision),
+		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_says_nothing),
 	};
 
