@@ -13,6 +13,7 @@
 #include "gateway/notes_priv.h"
 #include "shm/procs.h"
 #include "shm/shm.h"
+#include "telemetry/metric.h"
 #include "util/clock.h"
 
 #include "util/banned.h"
@@ -94,6 +95,13 @@ static void
 count(struct slot *s, unsigned which)
 {
 	atomic_fetch_add_explicit(&s->counts[which], 1, memory_order_relaxed);
+}
+
+static void
+tell(struct slot *s, unsigned which, enum metric_id of_all)
+{
+	count(s, which);
+	metric_add(of_all, 1);
 }
 
 /* --- models --------------------------------------------------------------- */
@@ -329,7 +337,7 @@ judge(struct health_call *c, struct slot *s, enum health_outcome outcome,
 		break;
 	case HEALTH_LIMIT:
 		if (breaker_limited(b, retry_after_ms, now, &map.params))
-			count(s, COUNT_COOLDOWNS);
+			tell(s, COUNT_COOLDOWNS, M_BREAKER_COOLED);
 		break;
 	case HEALTH_DENIED:
 	case HEALTH_EXHAUSTED:
@@ -338,7 +346,7 @@ judge(struct health_call *c, struct slot *s, enum health_outcome outcome,
 					     : HEALTH_WHY_EXHAUSTED,
 		    retry_after_ms, now, &map.params);
 		if (moved)
-			count(s, COUNT_OUTS);
+			tell(s, COUNT_OUTS, M_BREAKER_OUT);
 		break;
 	case HEALTH_NO_MODEL:
 		model_gone(s, c->model_hash, now);
@@ -348,7 +356,7 @@ judge(struct health_call *c, struct slot *s, enum health_outcome outcome,
 			break;
 		moved = breaker_failed(b, c->gen, now, &map.params);
 		if (moved)
-			count(s, COUNT_OPENINGS);
+			tell(s, COUNT_OPENINGS, M_BREAKER_OPENED);
 		break;
 	case HEALTH_CALLER:
 	case HEALTH_ABANDONED:
@@ -368,7 +376,7 @@ health_end(struct health_call *c, enum health_outcome outcome,
 	if (map.slot == NULL || c->place == 0)
 		return false;
 	s = &map.slot[c->slot];
-	count(s, outcome);
+	tell(s, outcome, M_ATTEMPTS + outcome);
 	moved = judge(c, s, outcome, retry_after_ms, now);
 	breaker_probe_free(&s->breaker, c->lease);
 	settle(c, s, outcome, input_tokens > 0 ? input_tokens : 0,

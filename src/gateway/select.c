@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "telemetry/metric.h"
 #include "util/clock.h"
 
 #include "util/banned.h"
@@ -360,5 +361,6 @@ select_best(const struct select_ask *ask, struct select_candidate *c, int n,
 		*soonest = first;
 	score(&f);
 	score_probes(&f);
+	metric_add(f.usable > 0 ? M_SELECTED : M_SELECTED_NONE, 1);
 	return best(&f);
 }
