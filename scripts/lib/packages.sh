@@ -8,7 +8,9 @@
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake pkg-config libfcgi-dev
 	libpq-dev libcurl4-openssl-dev libyaml-dev libssl-dev libsodium-dev
 	libjansson-dev libtalloc-dev liblmdb-dev libutf8proc-dev
-	liboath-dev libqrencode-dev libfido2-dev"
+	liboath-dev libqrencode-dev libfido2-dev brotli"
+# What a clone fetches the pages' style sheet with; a release has that.
+PACKAGES_CLONE="nodejs npm"
 PACKAGES_RUN="postgresql nginx curl ca-certificates util-linux"
 
 # The newest PostgreSQL server programs, 15 or later.
@@ -33,7 +35,8 @@ packages_has() {
 	case $1 in
 	postgresql) packages_pg_bin >/dev/null ;;
 	nginx) [ -x "$(PATH=$PATH:/usr/sbin command -v nginx)" ] ;;
-	curl) command -v curl >/dev/null ;;
+	curl | npm) command -v "$1" >/dev/null ;;
+	nodejs) command -v node >/dev/null ;;
 	*) dpkg-query -W -f '${Status}' "$1" 2>/dev/null |
 		grep -q 'ok installed' ;;
 	esac

@@ -5,14 +5,17 @@
 # shellcheck disable=SC2153,SC2016	# the program's names; texts for another shell
 
 SOURCES="autogen.sh configure.ac Makefile.am src sql etc scripts tests bench
-	docs static templates"
+	docs static templates front package.json package-lock.json .npmrc"
 
 step_packages() {
 	local missing log
 
 	step "packages"
 	# shellcheck disable=SC2086	# lists of words
-	missing=$(packages_missing $PACKAGES_BUILD $PACKAGES_RUN)
+	missing="$PACKAGES_BUILD $PACKAGES_RUN"
+	[ -s "$CLONE/front/tabler.min.css" ] || missing="$missing $PACKAGES_CLONE"
+	# shellcheck disable=SC2086	# lists of words
+	missing=$(packages_missing $missing)
 	if [ -z "$missing" ]; then
 		same "all there"
 	elif ! command -v apt-get >/dev/null; then

@@ -160,7 +160,7 @@ API_HANDLER(page_code);
 API_HANDLER(page_code_send);
 API_HANDLER(page_logout);
 API_HANDLER(page_logout_send);
-API_HANDLER(page_asset);
+API_HANDLER(page_asset);    /* pages/asset.c, */
 API_HANDLER(page_password); /* pages/password.c, */
 API_HANDLER(page_password_send);
 API_HANDLER(page_forgotten_send);

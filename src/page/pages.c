@@ -3,44 +3,29 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "crypto/hash.h"
 #include "page/mustache.h"
-#include "util/auto.h"
+#include "page/texts.h"
 #include "util/mem.h"
 #include "util/str.h"
 
 #include "util/banned.h"
 
-#define STYLE "site.css"
-#define SCRIPT "passkey.js"
 #define SUFFIX ".html"
+
+/* Without these no page is whole. */
+static const char *const needed[] = { "tabler_min_css", "site_css",
+	"htmx_min_js", "console_js", "passkey_js" };
+static const char *const needed_files[] = { "tabler.min.css", "site.css",
+	"htmx.min.js", "console.js", "passkey.js" };
 
 struct pages {
 	struct mustache *set;
-	struct buf style, script;
-	char style_name[32], script_name[32];
+	struct asset *assets;
+	json_t *asset_names;
+	json_t *texts[PAGES_LANGS];
 };
-
-static int
-read_file(const char *path, struct buf *b, struct err *e)
-{
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	char part[8192];
-	ssize_t n = -1;
-
-	while (fd >= 0 && (n = read(fd, part, sizeof(part))) > 0)
-		buf_add(b, part, (size_t)n);
-	if (n < 0)
-		return err_set(e, ERR_INVALID, "%s: %s", path, strerror(errno));
-	return buf_failed(b) ? err_set(e, ERR_INVALID,
-				   "%s: longer than %zu bytes", path, b->max)
-	                     : 0;
-}
 
 /* "login:3: what" becomes "DIR/login.html:3: what". */
 static int
@@ -66,7 +51,7 @@ add_page(struct pages *p, const char *dir, const char *file, struct err *e)
 	int rc;
 
 	buf_init(&b, p, MUSTACHE_TEXT_MAX);
-	rc = read_file(path, &b, e);
+	rc = asset_read(path, &b, e);
 	if (rc == 0 && mustache_add(p->set, name, b.data != NULL ? b.data : "",
 			   b.len, e) != 0)
 		rc = say_file(dir, e);
@@ -88,8 +73,7 @@ is_page(const char *file)
 bool
 pages_file(const char *name)
 {
-	return is_page(name) || strcmp(name, STYLE) == 0 ||
-	       strcmp(name, SCRIPT) == 0;
+	return is_page(name) || asset_file(name) || texts_file(name);
 }
 
 static int
@@ -115,24 +99,15 @@ add_pages(struct pages *p, const char *dir, struct err *e)
 	return rc;
 }
 
-/* A file that is sent as it is, under a name with its hash:
- * "site-0123abcd.css".
- */
 static int
-add_asset(struct pages *p, const char *dir, const char *file, struct buf *b,
-    char name[32], struct err *e)
+add_assets(struct pages *p, const char *dir, struct err *e)
 {
-	char *path = mem_printf(p, "%s/%s", dir, file);
-	size_t stem = strcspn(file, ".");
-	unsigned char hash[32];
-	char hex[9];
-
-	buf_init(b, p, MUSTACHE_TEXT_MAX);
-	if (read_file(path, b, e) != 0)
+	if (assets_load(p, dir, &p->assets, p->asset_names, e) != 0)
 		return -1;
-	crypto_sha256(b->data, b->len, hash);
-	str_hex(hash, 4, hex);
-	snprintf(name, 32, "%.*s-%s%s", (int)stem, file, hex, file + stem);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (json_object_get(p->asset_names, needed[i]) == NULL)
+			return err_set(e, ERR_INVALID, "%s/%s: %s", dir,
+			    needed_files[i], strerror(ENOENT));
 	return 0;
 }
 
@@ -142,10 +117,10 @@ pages_load(const char *dir, struct pages **ret, struct err *e)
 	struct pages *p = mem_new(NULL, struct pages);
 
 	p->set = mustache_new(p, true);
-	if (add_pages(p, dir, e) != 0 ||
-	    add_asset(p, dir, STYLE, &p->style, p->style_name, e) != 0 ||
-	    add_asset(p, dir, SCRIPT, &p->script, p->script_name, e) != 0) {
-		mem_free(p);
+	p->asset_names = json_object();
+	if (add_pages(p, dir, e) != 0 || add_assets(p, dir, e) != 0 ||
+	    texts_load(p, dir, p->texts, e) != 0) {
+		pages_free(p);
 		return -1;
 	}
 	*ret = p;
@@ -155,6 +130,11 @@ pages_load(const char *dir, struct pages **ret, struct err *e)
 void
 pages_free(struct pages *p)
 {
+	if (p == NULL)
+		return;
+	json_decref(p->asset_names);
+	for (int i = 0; i < PAGES_LANGS; i++)
+		json_decref(p->texts[i]);
 	mem_free(p);
 }
 
@@ -165,28 +145,26 @@ pages_render(const struct pages *p, const char *name, const json_t *data,
 	return mustache_render(p->set, name, data, out, e);
 }
 
-const char *
-pages_style_name(const struct pages *p)
+json_t *
+pages_texts(const struct pages *p, enum pages_lang lang)
 {
-	return p->style_name;
+	return p->texts[lang];
 }
 
 const char *
-pages_style(const struct pages *p, size_t *len)
+pages_text(const struct pages *p, enum pages_lang lang, const char *name)
 {
-	*len = p->style.len;
-	return p->style.data;
+	return texts_find(p->texts[lang], name);
 }
 
-const char *
-pages_script_name(const struct pages *p)
+json_t *
+pages_assets(const struct pages *p)
 {
-	return p->script_name;
+	return p->asset_names;
 }
 
-const char *
-pages_script(const struct pages *p, size_t *len)
+const struct asset *
+pages_asset(const struct pages *p, const char *name)
 {
-	*len = p->script.len;
-	return p->script.data;
+	return assets_find(p->assets, name);
 }

@@ -1,6 +1,7 @@
 """Signing in with a browser: pages, cookies, forms (ROBUSTNESS C7, C9, C10, C11,
 C13, C16, D7, D8)."""
 import glob
+import gzip
 import html
 import http.client
 import http.cookies
@@ -51,7 +52,7 @@ class Browser:
                     self.jar.pop(name, None)
                 else:
                     self.jar[name] = m.value
-        self.page = reply.body.decode()
+        self.page = reply.body.decode(errors="replace")
         return reply
 
     def get(self, path, **kw):
@@ -664,6 +665,17 @@ class PagesTest(unittest.TestCase):
                           reply.headers["cache-control"]),
                          (200, "text/css; charset=utf-8",
                           "public, max-age=31536000, immutable"))
+        # as it is, or as the build has compressed it
+        for coding in ("gzip", "deflate, GZIP;q=0.5", "*;q=0.1, gzip;q=1"):
+            packed = b.get(path, headers={"Accept-Encoding": coding})
+            self.assertEqual((packed.headers["content-encoding"],
+                              packed.headers["vary"]),
+                             ("gzip", "Accept-Encoding"), coding)
+            self.assertEqual(gzip.decompress(packed.body), reply.body)
+        for coding in (None, "identity", "gzip;q=0", "gzip;q=0, x", "xgzip"):
+            plain = b.get(path, headers={"Accept-Encoding": coding})
+            self.assertEqual((plain.headers.get("content-encoding"),
+                              plain.body), (None, reply.body), coding)
         self.assertEqual(b.get("/assets/site-00000000.css").status, 404)
         self.assertEqual(b.get("/assets/site.css").status, 404)
         b.get("/login")

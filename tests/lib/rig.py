@@ -6,6 +6,7 @@ Environment: SB_BUILD (a build directory), SB_SOURCE (the source tree),
 SB_TEST_PG (a cluster made by tests/lib/pgtemp).  SB_WAITS: a file that is told
 what was waited for, and how long of how long.
 """
+import glob
 import http.client
 import json
 import os
@@ -198,6 +199,8 @@ class Rig:
                         self.path("etc", "mail"))
         shutil.copytree(os.path.join(SOURCE, "templates", "pages"),
                         self.path("etc", "pages"))
+        for made in glob.glob(os.path.join(BUILD, "front", "*.*")):
+            shutil.copy2(made, self.path("etc", "pages"))
         shutil.copytree(os.path.join(SOURCE, "etc", "demo"),
                         self.path("etc", "demo"))
         for base, dirs, files in os.walk(self.dir):

@@ -253,31 +253,3 @@ page_logout_send(struct app *app, struct http_req *req, struct http_resp *resp,
 	else
 		page_go(resp, "/login?done=signed-out");
 }
-
-void
-page_asset(struct app *app, struct http_req *req, struct http_resp *resp,
-    struct caller *who)
-{
-	const char *file = http_var(req, "file"), *text;
-	struct err e = { 0 };
-	bool script;
-	size_t n;
-
-	(void)who;
-	script = app->pages != NULL &&
-	         strcmp(file, pages_script_name(app->pages)) == 0;
-	if (app->pages == NULL ||
-	    (!script && strcmp(file, pages_style_name(app->pages)) != 0)) {
-		err_set(&e, ERR_NOT_FOUND, "nothing is at this address");
-		problem_send(req, resp, &e, NULL);
-		return;
-	}
-	text =
-	    script ? pages_script(app->pages, &n) : pages_style(app->pages, &n);
-	http_set(resp, "Cache-Control", "public, max-age=31536000, immutable");
-	http_set(resp, "X-Content-Type-Options", "nosniff");
-	http_send(resp,
-	    script ? "text/javascript; charset=utf-8"
-		   : "text/css; charset=utf-8",
-	    text, n);
-}

@@ -57,8 +57,7 @@ complete(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (browser_form_token(app, req, resp, who, token, NULL) != 0)
 		token[0] = '\0';
 	json_object_set_new(data, "form_token", json_string(token));
-	json_object_set_new(data, "style",
-	    json_sprintf("/assets/%s", pages_style_name(app->pages)));
+	json_object_set(data, "asset", pages_assets(app->pages));
 	json_object_set_new(
 	    data, "signed_in", json_boolean(who != NULL && who->key != NULL));
 	json_object_set_new(data, "request_id", json_string(req->request_id));
@@ -103,9 +102,6 @@ void
 page_send_script(struct app *app, struct http_req *req, struct http_resp *resp,
     int status, const char *name, json_t *data, const struct caller *who)
 {
-	if (app->pages != NULL)
-		json_object_set_new(data, "script",
-		    json_sprintf("/assets/%s", pages_script_name(app->pages)));
 	send(app, req, resp, status, name, data, who, true);
 }
 

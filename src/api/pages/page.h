@@ -19,12 +19,11 @@ struct sign_in_from;
 /*
  * Answer ${status} with the template ${name} filled in with ${data} (the
  * reference is taken; NULL: nothing) and what is the same for all: form_token,
- * style, signed_in, request_id.  ${who}: whose form token it is, or NULL.
+ * asset, signed_in, request_id.  ${who}: whose form token it is, or NULL.
  */
 void page_send(struct app *, struct http_req *, struct http_resp *, int status,
     const char *name, json_t *data, const struct caller *who);
-/* The same with the script for passkeys, which its policy lets run; ${data}
- * gets its address as script. */
+/* The same under a policy that lets scripts of ours run. */
 void page_send_script(struct app *, struct http_req *, struct http_resp *,
     int status, const char *name, json_t *data, const struct caller *who);
 /* 303 to a path of this site. */

@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,26 +41,49 @@ begin(void **state)
 static int
 end(void **state)
 {
-	static const char *const files[] = { "a.html", "b.html", "site.css",
-		"passkey.js" };
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++)
-		unlink(mem_printf(ctx, "%s/%s", dir, files[i]));
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		(void)unlink(mem_printf(ctx, "%s/%s", dir, entry->d_name));
+	if (d != NULL)
+		(void)closedir(d);
 	mem_free(ctx);
 	return rmdir(dir);
+}
+
+static void
+link_all(const char *from)
+{
+	DIR *d = opendir(from);
+	const struct dirent *entry;
+
+	assert_non_null(d);
+	while ((entry = readdir(d)) != NULL)
+		if (pages_file(entry->d_name))
+			assert_int_equal(
+			    symlink(
+				mem_printf(ctx, "%s/%s", from, entry->d_name),
+				mem_printf(ctx, "%s/%s", dir, entry->d_name)),
+			    0);
+	(void)closedir(d);
 }
 
 static struct pages *
 shipped(void)
 {
 	const char *src = getenv("srcdir");
+	char here[PATH_MAX], source[PATH_MAX];
 	struct err e = { 0 };
 	struct pages *p;
 
-	if (pages_load(
-		mem_printf(ctx, "%s/templates/pages", src != NULL ? src : "."),
-		&p, &e) != 0)
+	/* As an installation lays them together: ours and the build's. */
+	assert_non_null(getcwd(here, sizeof(here)));
+	link_all(mem_printf(ctx, "%s/templates/pages",
+	    realpath(src != NULL ? src : ".", source)));
+	link_all(mem_printf(ctx, "%s/front", here));
+	if (pages_load(dir, &p, &e) != 0)
 		fail_msg("%s", e.text);
 	return p;
 }
@@ -75,14 +100,14 @@ worst(void)
 	    "display_name", EVIL, "is_platform_admin", 1, "memberships", row);
 
 	return json_pack(
-	    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s,"
-	    " s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:o, s:[o], s:[O], s:[s],"
-	    " s:[s], s:s}",
-	    "form_token", EVIL, "script", EVIL, "passkey_error", EVIL, "style",
-	    EVIL, "request_id", EVIL, "error", EVIL, "note", EVIL, "email",
-	    EVIL, "return_to", EVIL, "title", EVIL, "detail", EVIL, "status",
-	    EVIL, "instead", EVIL, "qr", EVIL, "password_error", EVIL,
-	    "factor_error", EVIL, "again", 1, "signed_out", 1, "plain", 1,
+	    "{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s,"
+	    " s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:o, s:[o], s:[O],"
+	    " s:[s], s:[s], s:s}",
+	    "form_token", EVIL, "passkey_error", EVIL, "asset", "site_css",
+	    EVIL, "passkey_js", EVIL, "request_id", EVIL, "error", EVIL, "note",
+	    EVIL, "email", EVIL, "return_to", EVIL, "title", EVIL, "detail",
+	    EVIL, "status", EVIL, "instead", EVIL, "qr", EVIL, "password_error",
+	    EVIL, "factor_error", EVIL, "again", 1, "signed_out", 1, "plain", 1,
 	    "more", 1, "factor", 1, "me", me, "sign_ins", row, "passkeys", row,
 	    "codes", EVIL, "secret", EVIL, "unused", "");
 }
@@ -147,8 +172,8 @@ static void
 test_shipped(void **state)
 {
 	struct pages *p = shipped();
-	json_t *bad = worst(), *nothing = json_object();
-	size_t len;
+	json_t *bad = worst(), *nothing = json_object(), *v;
+	const char *key;
 
 	(void)state;
 	assert_non_null(bad);
@@ -171,9 +196,20 @@ test_shipped(void **state)
 		well_formed(names[i], rendered(p, names[i], nothing));
 	}
 	assert_non_null(strstr(rendered(p, "me", bad), "{{me.email}}%s%n"));
-	assert_int_equal(
-	    strlen(pages_style_name(p)), sizeof("site-01234567.css") - 1);
-	assert_true(strlen(pages_style(p, &len)) == len && len > 1000);
+	json_object_foreach(pages_assets(p), key, v)
+	{
+		const struct asset *a =
+		    pages_asset(p, json_string_value(v) + strlen("/assets/"));
+
+		assert_non_null(a);
+		assert_true(a->plain.len > 10);
+		/* what the build has compressed is of this very text */
+		if (a->gzip.len < 20 || a->gzip.len >= a->plain.len + 64)
+			fail_msg("%s: %zu bytes compressed to %zu", a->name,
+			    a->plain.len, a->gzip.len);
+	}
+	assert_null(pages_asset(p, "site-00000000.css"));
+	assert_null(pages_asset(p, "site.css"));
 	json_decref(bad);
 	json_decref(nothing);
 	pages_free(p);
@@ -201,12 +237,38 @@ refused(const char *what)
 	assert_string_equal(e.text, mem_printf(ctx, "%s%s", dir, what));
 }
 
+static const struct asset *
+site(const struct pages *p)
+{
+	return pages_asset(
+	    p, json_string_value(json_object_get(pages_assets(p), "site_css")) +
+		   strlen("/assets/"));
+}
+
+static void
+test_wanted(void **state)
+{
+	(void)state;
+	assert_int_equal(pages_lang_wanted(NULL), PAGES_EN);
+	assert_int_equal(pages_lang_wanted(""), PAGES_EN);
+	assert_int_equal(pages_lang_wanted("de"), PAGES_DE);
+	assert_int_equal(
+	    pages_lang_wanted("de-AT,de;q=0.9,en;q=0.8"), PAGES_DE);
+	assert_int_equal(
+	    pages_lang_wanted("en-GB;q=0.9 , de;q=0.89"), PAGES_EN);
+	assert_int_equal(pages_lang_wanted("fr, de;q=0.2"), PAGES_DE);
+	assert_int_equal(pages_lang_wanted("de;q=0, *"), PAGES_EN);
+	assert_int_equal(pages_lang_wanted(",,;q=,de;"), PAGES_DE);
+	assert_int_equal(pages_lang_parse("DE", 2), PAGES_DE);
+	assert_int_equal(pages_lang_parse("deu", 3), -1);
+}
+
 static void
 test_refused(void **state)
 {
 	struct err e = { 0 };
 	struct pages *p;
-	char name[32];
+	char *name;
 
 	(void)state;
 	assert_int_equal(pages_load("/nonexistent/pages", &p, &e), -1);
@@ -218,22 +280,44 @@ test_refused(void **state)
 	file("a.html", "one\n\n{{<b}}{{/b}}\n");
 	refused("/a.html:3: there is no template b");
 	file("b.html", "{{$m}}x{{/m}}");
+	refused("/tabler.min.css: No such file or directory");
+	file("tabler.min.css", "b{}");
+	file("htmx.min.js", "2");
+	file("console.js", "3");
+	file("passkey.js", "1");
 	refused("/site.css: No such file or directory");
 	file("site.css", "a{}");
-	refused("/passkey.js: No such file or directory");
-	file("passkey.js", "1");
+	refused("/text.en.json: No such file or directory");
+	file("text.en.json", "{\"a\": {\"b\": \"one\"}}");
+	file("text.de.json", "{\"a\": {}}");
+	refused("/text.de.json: there is no text a.b");
+	file("text.de.json", "{\"a\": {\"b\": \"eins\", \"c\": \"\"}}");
+	refused("/text.en.json: there is no text a.c");
+	file("text.de.json", "{\"a\": {\"b\": \"eins\"}}");
 	assert_int_equal(pages_load(dir, &p, &e), 0);
-	snprintf(name, sizeof(name), "%s", pages_style_name(p));
+	assert_string_equal(pages_text(p, PAGES_DE, "a.b"), "eins");
+	assert_string_equal(pages_text(p, PAGES_EN, "a.c"), "");
+	assert_string_equal(pages_text(p, PAGES_EN, "a"), "");
+	name = mem_strdup(ctx, site(p)->name);
+	assert_null(site(p)->gzip.data);
 	pages_free(p);
-	/* another text, another name */
+	/* its compressed form, and what was one of another text */
+	file(mem_printf(ctx, "%s.gz", name), "zipped");
+	assert_int_equal(pages_load(dir, &p, &e), 0);
+	assert_string_equal(site(p)->gzip.data, "zipped");
+	pages_free(p);
 	file("site.css", "b{}");
 	assert_int_equal(pages_load(dir, &p, &e), 0);
-	assert_string_not_equal(name, pages_style_name(p));
+	assert_string_not_equal(name, site(p)->name);
+	assert_null(site(p)->gzip.data);
 	pages_free(p);
 	assert_true(pages_file("a.html") && pages_file("site.css") &&
-		    pages_file("passkey.js"));
+		    pages_file("passkey.js") && pages_file("text.de.json") &&
+		    pages_file("site-01234567.css.gz") &&
+		    pages_file("site-01234567.css.br"));
 	assert_false(pages_file(".html") || pages_file("a.html~") ||
-		     pages_file(".a.html") || pages_file("other.css"));
+		     pages_file(".a.html") || pages_file("text.xx.json") ||
+		     pages_file("a.html.gz") || pages_file("README"));
 }
 
 int
@@ -242,6 +326,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_shipped, begin, end),
 		cmocka_unit_test_setup_teardown(test_refused, begin, end),
+		cmocka_unit_test(test_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
