@@ -6,6 +6,7 @@
 -- needs: SELECT ON control.platform
 -- needs: SELECT ON control.api_keys
 -- needs: SELECT ON control.widget_keys
+-- needs: SELECT ON control.budgets
 -- needs: SELECT ON control.agent_instances
 -- needs: SELECT ON control.roles
 -- needs: SELECT ON control.visitor_secrets
@@ -14,10 +15,11 @@
 -- One account, active or not.  A limit is what holds: the account's own
 -- number, else the tier's; -1 is unlimited.  origins: the union over its live
 -- widget keys, a JSON array.
+DROP FUNCTION IF EXISTS gate.account_by_slug(text);
 CREATE OR REPLACE FUNCTION gate.account_by_slug(p_slug text)
 RETURNS TABLE (id uuid, slot integer, slug text, name text, tier text,
 	is_active boolean, max_agents bigint, requests_per_hour bigint,
-	origins jsonb, config_epoch bigint, platform_epoch bigint)
+	origins jsonb, config_epoch bigint, platform_epoch bigint, budgets jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT a.id, a.slot, a.slug, a.name, a.tier, a.is_active,
@@ -26,7 +28,10 @@ AS $$
 		coalesce((SELECT jsonb_agg(DISTINCT o)
 			FROM widget_keys w, unnest(w.allowed_origins) AS o
 			WHERE w.account_id = a.id AND w.revoked_at IS NULL), '[]'),
-		a.config_epoch, p.config_epoch
+		a.config_epoch, p.config_epoch,
+		(SELECT jsonb_agg(jsonb_build_array(b.id, b.slot, b.name, b.scope, b.subject_id,
+				b.period, b.unit, b.amount, b.hard AND b.status = 'active') ORDER BY b.id)
+			FROM budgets b WHERE b.account_id = a.id)
 	FROM accounts a JOIN tiers t ON t.name = a.tier CROSS JOIN platform p
 	WHERE a.slug = p_slug
 $$;

@@ -88,6 +88,18 @@ const struct takeout_table takeout_tables[] = {
 	    "t.id, t.name, t.prefix, t.role, t.expires_at, t.revoked_at, "
 	    "t.last_used_at, t.created_at",
 	    "api_keys t"),
+	BY_ID("budgets", "id",
+	    "t.id, t.name, t.scope, t.subject_id, t.period, t.unit, t.amount, "
+	    "t.soft_percent, t.hard, t.status, t.created_at",
+	    "budgets t"),
+	{ "budget_periods", "[\"" NIL "\", \"-infinity\"]",
+	    { "takeout_budget_periods",
+		"SELECT jsonb_build_array(x.budget_id, x.starts_at), "
+		"row_to_json(x)::text FROM (SELECT t.budget_id, t.starts_at, "
+		"t.spent, t.unpriced, t.alerted_at FROM budget_periods t "
+		"WHERE t.account_id = $1::uuid AND (t.budget_id, t.starts_at) "
+		"> (($2::jsonb->>0)::uuid, ($2::jsonb->>1)::timestamptz) "
+		"ORDER BY t.budget_id, t.starts_at LIMIT $3::integer) x" } },
 	BY_ID("widget_keys", "id",
 	    "t.id, t.name, t.prefix, t.agent_instance_id, t.allowed_origins, "
 	    "t.appearance, t.revoked_at, t.last_used_at, t.created_at",

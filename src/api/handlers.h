@@ -149,6 +149,11 @@ API_HANDLER(api_sso_domain_add);
 API_HANDLER(api_sso_domain_remove);
 API_HANDLER(api_session_list); /* manage/sessions.c */
 API_HANDLER(api_session_get);
+API_HANDLER(api_budget_list); /* manage/budgets.c */
+API_HANDLER(api_budget_create);
+API_HANDLER(api_budget_get);
+API_HANDLER(api_budget_change);
+API_HANDLER(api_budget_delete);
 API_HANDLER(api_usage); /* manage/usage.c */
 API_HANDLER(api_account_metrics);
 

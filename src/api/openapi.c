@@ -87,6 +87,8 @@ static const struct parameter {
 	    "The number of a configuration's version." },
 	{ "key_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
 	    "The key." },
+	{ "budget_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The budget." },
 	{ "secret_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
 	    "The visitor secret." },
 	{ "credential_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
@@ -138,6 +140,9 @@ static const struct parameter {
 	    "Only those." },
 	{ "provider", "query",
 	    "{\"type\":\"string\",\"enum\":[\"openai\",\"anthropic\"]}",
+	    "Only those." },
+	{ "status#budget", "query",
+	    "{\"type\":\"string\",\"enum\":[\"active\",\"paused\"]}",
 	    "Only those." },
 	{ "status#turn", "query",
 	    "{\"type\":\"string\",\"enum\":[\"running\",\"completed\","

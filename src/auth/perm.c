@@ -112,6 +112,11 @@ static const struct {
 	    MANAGERS },
 	[PERM_CREDENTIAL_WRITE] = { "credential.write",
 	    "add, change, try and delete keys for model providers", ADMINS },
+	[PERM_BUDGET_READ] = { "budget.read",
+	    "see budgets and what is spent of them",
+	    MANAGERS | BIT(ROLE_VIEWER) | BIT(ROLE_ANALYST) },
+	[PERM_BUDGET_WRITE] = { "budget.write",
+	    "make, change and delete budgets", ADMINS },
 };
 
 bool

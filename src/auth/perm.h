@@ -56,6 +56,8 @@ enum perm {
 	PERM_USAGE_READ,
 	PERM_CREDENTIAL_READ, /* keys for model providers */
 	PERM_CREDENTIAL_WRITE,
+	PERM_BUDGET_READ, /* budgets and what is spent of them */
+	PERM_BUDGET_WRITE,
 	PERM_COUNT
 };
 

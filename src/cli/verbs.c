@@ -147,6 +147,20 @@ static const struct opt usage_opts[] = {
 	{ 0 },
 };
 
+static const struct opt budget_set_opts[] = {
+	{ "limit", "N", "US dollars or tokens", OPT_NEEDED },
+	{ "unit", "UNIT", "a new one: usd or tokens", 0 },
+	{ "period", "PERIOD", "a new one: day or month, in UTC", 0 },
+	{ "agent", "TYPE/NAME", "a new one: only of this agent", 0 },
+	{ "key", "ID", "a new one: only of this API key, widget key or person",
+	    0 },
+	{ "soft", "PERCENT", "alert, once in a period, when so much is spent",
+	    0 },
+	{ "no-hard", NULL, "refuse nothing, only count and alert", 0 },
+	{ "paused", NULL, "only count", 0 },
+	{ 0 },
+};
+
 static const struct opt price_set_opts[] = {
 	{ "input", "USD", "a million input tokens", OPT_NEEDED },
 	{ "output", "USD", "a million output tokens", OPT_NEEDED },
@@ -404,6 +418,16 @@ const struct verb verbs[] = {
 	    "sum up requests, tokens and cost by agent, model, key or "
 	    "credential",
 	    NULL, usage_opts, false, verb_usage },
+	{ "budget list", "SLUG", 1, 1,
+	    "list an account's budgets and what of them is spent", NULL, NULL,
+	    false, verb_budget_list },
+	{ "budget set", "SLUG NAME", 2, 2,
+	    "make a budget, or change the one of that name",
+	    "A request that might exceed a hard budget is refused with 429 "
+	    "(budget-exceeded). What was used since the period began counts.",
+	    budget_set_opts, false, verb_budget_set },
+	{ "budget remove", "SLUG NAME", 2, 2, "remove a budget", NULL, NULL,
+	    false, verb_budget_remove },
 	{ "price list", "", 0, 0, "list what models cost", NULL,
 	    price_list_opts, false, verb_price_list },
 	{ "price set", "MODEL", 1, 1, "set what a model costs",

@@ -85,6 +85,10 @@ class SchemaTest(unittest.TestCase):
                                            "name": "k", "allowed_origins": [
                                                "https://a.example"]})
                 known = [made.json["id"]]
+            elif name == "budget_id":
+                known = [self.owner.post("budgets", {
+                    "name": "b", "scope": "account", "period": "day",
+                    "unit": "tokens", "limit": 10 ** 9}).json["id"]]
             elif name == "secret_id":
                 known = [self.owner.post("visitor-secrets", {
                     "name": "s"}).json["id"]]
@@ -138,6 +142,9 @@ class SchemaTest(unittest.TestCase):
                 return "a" + uuid.uuid4().hex[:9]
             most = schema.get("maxLength", 200)
             return self.pick(("a", "ä" * min(most, 200), "a name", "t" * most))
+        if kind == "number":
+            return self.pick((schema.get("minimum", 0),
+                              schema.get("maximum", 9), 5, 0.5))
         if kind == "integer":
             return self.pick((schema.get("minimum", 0),
                               schema.get("maximum", 9), 5))

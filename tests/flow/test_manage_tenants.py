@@ -82,6 +82,10 @@ class TenantsTest(unittest.TestCase):
             "role_name": made(owner.post("roles", {
                 "name": canary.lower(), "description": canary,
                 "permissions": ["agent.read"]}))["name"],
+            "subject_id": agent["id"],
+            "budget_id": made(owner.post("budgets", {
+                "name": canary, "scope": "agent", "subject_id": agent["id"],
+                "period": "month", "unit": "tokens", "limit": 10 ** 9}))["id"],
             "secret_id": made(owner.post("visitor-secrets", {
                 "name": canary}))["id"],
             "credential_id": made(owner.post("llm-credentials", {
@@ -134,6 +138,8 @@ class TenantsTest(unittest.TestCase):
             return text
         if kind == "integer":
             return max(1, schema.get("minimum", 1))
+        if kind == "number":
+            return max(1, schema.get("minimum", 1))
         self.assertEqual(kind, "boolean", schema)
         return True
 
@@ -160,9 +166,10 @@ class TenantsTest(unittest.TestCase):
     @staticmethod
     def nobody():
         return {name: str(uuid.uuid4()) for name in (
-            "agent_id", "user_id", "session_id", "secret_id", "api-keys",
-            "credential_id", "widget-keys")} | {"version": "2", "role_name": "nobody_s",
-                               "domain": "nobody.example"}
+            "agent_id", "user_id", "session_id", "secret_id", "budget_id",
+            "subject_id", "api-keys", "credential_id", "widget-keys")} | {
+                "version": "2", "role_name": "nobody_s",
+                "domain": "nobody.example"}
 
     @staticmethod
     def has_id(path):

@@ -17,6 +17,7 @@ LEFT_OUT = {
     "knowledge_epochs": "bookkeeping", "audit_heads": "of audit_log",
     "audit_checkpoints": "in the export of audit", "turns_open": "still runs",
     "sso_sign_ins": "sealed tokens", "sso_spent": "minutes' bookkeeping",
+    "budget_leases": "seconds of bookkeeping",
 }
 TURNS = 30000
 

@@ -100,6 +100,17 @@ extern const struct db_stmt manage_store_session, manage_store_sessions,
     manage_store_sessions_unusual, manage_store_sessions_running;
 extern const struct rows_col manage_store_session_cols[];
 
+/* Budgets (store_budget.c).  show, lock, delete: (account, id); list: (account,
+ * status, after, rows); create: (account, id, name, scope, subject, period,
+ * unit, limit, soft_percent, hard, status, when), then period: (account, id,
+ * used, unpriced) by used: (account, scope, subject, unit, period); change:
+ * (account, id, name, limit, soft_percent, hard, status). */
+extern const struct db_stmt manage_store_budget, manage_store_budget_lock,
+    manage_store_budgets, manage_store_budget_create,
+    manage_store_budget_period, manage_store_budget_used,
+    manage_store_budget_change, manage_store_budget_delete;
+extern const struct rows_col manage_store_budget_cols[];
+
 /* Usage (store_usage.c), metrics the same with how latencies are spread:
  * (account, from_us, hours_from_us, days_from_us, days_to_us, hours_to_us,
  * to_us, by agent, by model, unit of time or NULL, agent, model).  Between the

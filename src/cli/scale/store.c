@@ -155,6 +155,7 @@ static const struct db_stmt drops[] = {
 	DROP("chunks"),
 	DROP("documents"),
 	DROP("products"),
+	DROP("budgets"),
 	DROP("widget_keys"),
 	DROP("visitor_secrets"),
 	DROP("api_keys"),

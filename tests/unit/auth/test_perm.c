@@ -17,21 +17,21 @@
  * audit read; then account L list, C create, R read, W write, T limits; agent a
  * read, b write, d config; E end, X export; k, l keys; w, x widget keys; u, v
  * members; o, O roles; single sign-on i read, I write, D domains; y SCIM; e
- * sessions; g usage; n, N provider keys. */
+ * sessions; g usage; n, N provider keys; j budgets read, J write. */
 static const char *const may[ROLE_COUNT] = {
 	[ROLE_NONE] = "p",
 	[ROLE_VISITOR] = "pcrsf",
-	[ROLE_VIEWER] = "pmrRaeg",
+	[ROLE_VIEWER] = "pmrRaegj",
 	[ROLE_SUPPORT] = "pmcrfRae",
-	[ROLE_ANALYST] = "pmrRaeg",
-	[ROLE_AGENT_MANAGER] = "pmcrsfRabdwxegn",
-	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOiegnN",
-	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWEXabdklwxuvoOiIyegnN",
-	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTEXabdklwxuvoOiIDyegnN",
+	[ROLE_ANALYST] = "pmrRaegj",
+	[ROLE_AGENT_MANAGER] = "pmcrsfRabdwxegnj",
+	[ROLE_ACCOUNT_ADMIN] = "pmcrsfARWabdklwxuvoOiegnNjJ",
+	[ROLE_ACCOUNT_OWNER] = "pmcrsfARWEXabdklwxuvoOiIyegnNjJ",
+	[ROLE_PLATFORM_ADMIN] = "pmcrsfALCRWTEXabdklwxuvoOiIDyegnNjJ",
 };
 static const char letter[PERM_COUNT] = { 0, 'p', 'm', 'c', 'r', 's', 'f', 'A',
 	'L', 'C', 'R', 'W', 'T', 'E', 'X', 'a', 'b', 'd', 'k', 'l', 'w', 'x',
-	'u', 'v', 'o', 'O', 'i', 'I', 'D', 'y', 'e', 'g', 'n', 'N' };
+	'u', 'v', 'o', 'O', 'i', 'I', 'D', 'y', 'e', 'g', 'n', 'N', 'j', 'J' };
 
 static void
 matrix(void **state)
