@@ -12,7 +12,7 @@ DAY = {"name": "Day", "scope": "account", "period": "day", "unit": "tokens",
 class BudgetApiTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("budgets", env=cls.provider.env())
         cls.admin = caller(rig, "account_admin")
         rig.configure("sales/human_health", {
