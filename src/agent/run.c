@@ -168,7 +168,8 @@ ask_model(struct run *r, struct llm_reply *reply, struct err *e)
 	int rc;
 
 	memset(reply, 0, sizeof(*reply));
-	rc = llm_complete(r->deps->llm, &rq, &r->llm, r->ctx, reply, e);
+	rc = gateway_complete(r->deps->gateway, ask->account, &rq, &r->llm,
+	    r->ctx, reply, &r->out->story, e);
 	r->out->steps++;
 	add_usage(&all->usage, &reply->usage);
 	all->attempts += reply->attempts;

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "gateway/complete.h"
 #include "llm/llm.h"
 #include "util/err.h"
 
@@ -17,7 +18,7 @@ struct agent_spec;
 struct knowledge;
 
 struct agent_deps {
-	struct llm *llm;
+	struct gateway *gateway;
 	struct knowledge *knowledge;
 	int tool_rounds;
 };
@@ -34,7 +35,7 @@ struct agent_sink {
 struct agent_ask {
 	const struct account *account;
 	const struct agent_spec *spec;
-	const char *model; /* from llm_choose */
+	const char *model; /* from gateway_choose */
 	const struct llm_message *history;
 	int nhistory;
 	const char *message;
@@ -48,6 +49,7 @@ struct agent_answer {
 	json_t *tool_offsets; /* of each: bytes of text said before it */
 	json_t *citations; /* [{n,title,url,document_id,quote}], never NULL */
 	int steps;
+	struct gateway_story story; /* whom the model's calls went to */
 };
 
 /* 0, or -1 with e and what there was in *out.  Memory below ctx. */

@@ -4,11 +4,11 @@
  * agent finds there what another has read, in microseconds and while the
  * database is away.
  *
- * Rows are what the database gave: hashes of keys, no secret.  Whether a row is
- * new enough is for its reader to say (account/tiers.h); an older one never
- * takes the place of a newer.  All of it can be thrown away at any time and
- * comes again: a file that is damaged or of another version is made anew, a
- * full one evicts, and without one the database is asked.
+ * Rows are what the database gave: hashes of keys, sealed keys, no secret.
+ * Whether a row is new enough is for its reader to say (account/tiers.h); an
+ * older one never takes the place of a newer.  All of it can be thrown away at
+ * any time and comes again: a file that is damaged or of another version is
+ * made anew, a full one evicts, and without one the database is asked.
  */
 #ifndef CACHE_WARM_H
 #define CACHE_WARM_H
@@ -21,7 +21,13 @@
 struct row;
 struct warm;
 
-enum warm_kind { WARM_ACCOUNT, WARM_KEY, WARM_SPEC, WARM_KINDS };
+enum warm_kind {
+	WARM_ACCOUNT,
+	WARM_KEY,
+	WARM_SPEC,
+	WARM_CREDENTIAL,
+	WARM_KINDS
+};
 
 /*
  * After the fork, once in a process: it starts a thread, which does all writing

@@ -29,7 +29,7 @@
 /* As many processes as a server may have, each with all its readers. */
 #define READERS_ALL 4096
 #define MAP_LEAST ((size_t)32 << 20)
-#define MAP_PER_ENTRY ((size_t)8 << 10) /* an agent, an account and a key */
+#define MAP_PER_ENTRY ((size_t)8 << 10) /* one of each kind */
 #define GUARD_NS (2 * CLOCK_S)
 
 /* What a file says of itself; another layout has another number. */
@@ -43,7 +43,8 @@ struct about_file {
 	uint64_t seed[2];
 };
 
-static const char *const names[WARM_KINDS] = { "account", "key", "spec" };
+static const char *const names[WARM_KINDS] = { "account", "key", "spec",
+	"credential" };
 
 static void
 path_of(const char *dir, const char *name, char out[PATH_SIZE])

@@ -65,8 +65,8 @@ turn_agent(struct chat_turn *t, struct err *e)
 	if (history_session(
 		t->account, ask->key, ask->session_key, &p->history, e) < 0)
 		return -1;
-	return llm_choose(p->deps->llm, t->spec->model, t->spec->model_fallback,
-	    &p->wanted, e);
+	return gateway_choose(p->deps->gateway, t->account, t->spec->model,
+	    t->spec->model_fallback, p->deadline, &p->wanted, e);
 }
 
 /* A widget key is public: who uses it is limited by address and session. */
@@ -306,7 +306,7 @@ static int
 ask_agent(struct chat_turn *t, struct err *e)
 {
 	struct chat_turn_priv *p = t->priv;
-	const struct agent_deps deps = { .llm = p->deps->llm,
+	const struct agent_deps deps = { .gateway = p->deps->gateway,
 		.knowledge = p->deps->knowledge,
 		.tool_rounds = p->deps->tool_rounds };
 	const struct agent_ask ask = { .account = t->account,

@@ -33,7 +33,7 @@ struct chat_deps {
 	struct knowledge *knowledge;
 	struct recall *recall; /* NULL: nothing is remembered */
 	struct writer *writer;
-	struct llm *llm;
+	struct gateway *gateway;
 	int64_t session_idle_us;
 	int64_t history_tokens;
 	int history_turns;

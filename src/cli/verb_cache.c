@@ -165,8 +165,9 @@ verb_cache_stats(struct cli *c, struct err *e)
 	static const struct {
 		const char *tier, *kind;
 	} parts[] = { { "hot", "account" }, { "hot", "key" }, { "hot", "spec" },
-		{ "hot", "search" }, { "warm", "account" }, { "warm", "key" },
-		{ "warm", "spec" } };
+		{ "hot", "credential" }, { "hot", "search" },
+		{ "warm", "account" }, { "warm", "key" }, { "warm", "spec" },
+		{ "warm", "credential" } };
 	struct buf page;
 	json_t *rows;
 

@@ -32,6 +32,7 @@
 #include "daemon/sockets.h"
 #include "daemon/title.h"
 #include "db/journal.h"
+#include "gateway/budget.h"
 #include "gateway/health.h"
 #include "shm/change.h"
 #include "shm/epoch.h"
@@ -328,6 +329,7 @@ memory_map(const struct conf *c)
 	change_map();
 	quota_map((uint32_t)c->max_slots);
 	health_map((uint32_t)c->max_slots);
+	budget_map();
 	pwhash_map((unsigned)c->password_hashes, (unsigned)c->password_waiting,
 	    (int)c->password_wait);
 	throttle_map();

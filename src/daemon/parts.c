@@ -29,15 +29,15 @@
 #include "crypto/hash.h"
 #include "daemon/keep.h"
 #include "daemon/mailbox.h"
+#include "daemon/models.h"
 #include "daemon/preload.h"
 #include "daemon/store.h"
-#include "daemon/title.h"
 #include "db/db.h"
 #include "db/lane.h"
 #include "db/migrate.h"
 #include "db/writer.h"
+#include "gateway/credential.h"
 #include "knowledge/search.h"
-#include "llm/llm.h"
 #include "net/call.h"
 #include "page/pages.h"
 #include "secret/secret.h"
@@ -114,26 +114,6 @@ db_options(const struct parts *p, struct db_opts *o)
 	return o;
 }
 
-static void
-build_models(struct parts *p)
-{
-	const struct conf *c = p->process->conf;
-	struct llm_opts o = { .connect_ms = (int)c->provider_connect,
-		.first_byte_ms = (int)c->provider_first_byte,
-		.idle_ms = (int)c->provider_idle,
-		.total_ms = (int)c->provider_total,
-		.response_max = (size_t)c->provider_response_max,
-		.openai_key = title_provider("OPENAI_API_KEY"),
-		.openai_base = title_provider("OPENAI_BASE_URL"),
-		.anthropic_key = title_provider("ANTHROPIC_API_KEY"),
-		.anthropic_base = title_provider("ANTHROPIC_BASE_URL"),
-		.default_models = c->default_models };
-
-	p->net = net_new((unsigned)c->provider_warm);
-	p->llm = llm_new(p->net, &o);
-	live_waker(net_wake);
-}
-
 void
 parts_map(void)
 {
@@ -184,7 +164,6 @@ build_chat(struct parts *p)
 {
 	const struct conf *c = p->process->conf;
 
-	build_models(p);
 	p->catalog =
 	    catalog_new(&p->tiers, p->templates, (unsigned)c->cache_hot);
 	p->knowledge = knowledge_new(p->db, (unsigned)c->cache_searches);
@@ -199,7 +178,7 @@ build_chat(struct parts *p)
 		.knowledge = p->knowledge,
 		.recall = recall_new(),
 		.writer = p->writer,
-		.llm = p->llm,
+		.gateway = p->gateway,
 		.session_idle_us = c->session_idle * 1000,
 		.history_tokens = c->history_tokens,
 		.history_turns = (int)c->history_turns,
@@ -347,8 +326,11 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 	build_tiers(p);
 	build_app(p);
 	build_pages(p);
-	if (process->kind == PROC_CHAT)
-		build_chat(p);
+	if (process->kind != PROC_CHAT)
+		return 0;
+	if (models_build(p, e) != 0)
+		return -1;
+	build_chat(p);
 	return 0;
 }
 
@@ -493,16 +475,18 @@ flush_used(struct parts *p)
 {
 	int64_t deadline = clock_mono() + 2 * CLOCK_S;
 	struct err e = { 0 };
-	int keys, agents = 0;
+	int keys, agents = 0, credentials = 0;
 
 	if (clock_mono() - p->used_flushed < USED_EVERY)
 		return;
 	keys = keys_used_flush(p->db, deadline, &e);
-	if (p->process->kind == PROC_CHAT)
+	if (p->process->kind == PROC_CHAT) {
 		agents = chat_used_flush(p->db, deadline, &e);
-	if (keys < 0 || agents < 0)
+		credentials = credential_used_flush(p->db, deadline, &e);
+	}
+	if (keys < 0 || agents < 0 || credentials < 0)
 		log_event(LOG_WARN, "last_used_lost", "error", e.text, NULL);
-	if (keys != 0 || agents != 0)
+	if (keys != 0 || agents != 0 || credentials != 0)
 		p->used_flushed = clock_mono();
 }
 
@@ -593,6 +577,8 @@ parts_tell(struct parts *p)
 	keys_tell(p->app.keys);
 	if (p->catalog != NULL)
 		catalog_tell(p->catalog);
+	if (p->credentials != NULL)
+		credentials_tell(p->credentials);
 	if (p->knowledge != NULL)
 		knowledge_tell(p->knowledge);
 	tell_warm(p->tiers.warm);
@@ -614,8 +600,7 @@ parts_free(struct parts *p, int64_t deadline)
 		catalog_free(p->catalog);
 	knowledge_free(p->knowledge);
 	recall_free(p->app.chat.recall);
-	if (p->llm != NULL)
-		llm_free(p->llm);
+	models_free(p);
 	sso_free(p->app.sso);
 	if (p->net != NULL)
 		net_free(p->net);

@@ -31,6 +31,9 @@ struct parts {
 	struct writer *writer;
 	struct net *net;
 	struct llm *llm;
+	struct egress *egress; /* for addresses that accounts typed */
+	struct credentials *credentials;
+	struct gateway *gateway;
 	struct catalog *catalog;
 	struct knowledge *knowledge;
 	struct tiers tiers;

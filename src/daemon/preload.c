@@ -10,6 +10,7 @@
 #include "agent/spec.h"
 #include "daemon/parts.h"
 #include "daemon/store.h"
+#include "gateway/credential.h"
 #include "telemetry/log.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -25,6 +26,7 @@ preload_one(struct parts *p, const struct store_agent *a)
 {
 	int64_t deadline = clock_mono() + EACH_NS;
 	const struct account *account;
+	const struct credential_set *set;
 	const struct agent_spec *spec;
 	int rc;
 
@@ -35,6 +37,9 @@ preload_one(struct parts *p, const struct store_agent *a)
 	    p->catalog, account, a->type, a->name, deadline, &spec, NULL);
 	if (rc == 0)
 		agent_spec_unref(spec);
+	if (credentials_of(
+		p->credentials, &account->id, deadline, &set, NULL) == 0)
+		credential_set_unref(set);
 	account_unref(account);
 	return rc;
 }

@@ -31,3 +31,10 @@ const struct db_stmt gateway_store_remove = { "credential_remove",
 const struct db_stmt gateway_store_sealed = { "credential_sealed",
 	"SELECT provider, base_url, encode(sealed, 'hex'), key_version "
 	"FROM llm_credentials" WHERE };
+
+const struct db_stmt gateway_store_set = { "credential_set",
+	"SELECT slot, strategy, own, platform, config_epoch, platform_epoch "
+	"FROM gate.credentials($1::uuid)" };
+
+const struct db_stmt gateway_store_used = { "credential_used",
+	"SELECT gate.credentials_used($1::uuid[], $2::uuid[])" };

@@ -23,4 +23,10 @@ extern const struct db_stmt gateway_store_remove;
 /* (account, id) -> provider, base_url, sealed as hex, version */
 extern const struct db_stmt gateway_store_sealed;
 
+/* As sb_chat: (account) -> slot, strategy, own, platform, config_epoch,
+ * platform_epoch (sql/gate/45_credentials.sql). */
+extern const struct db_stmt gateway_store_set;
+/* As sb_chat: (accounts, ids), for db_used_flush(). */
+extern const struct db_stmt gateway_store_used;
+
 #endif

@@ -417,8 +417,9 @@ class CacheTest(unittest.TestCase):
         rows = rig.cli("cache", "stats")["data"]
         self.assertEqual([(r["tier"], r["kind"]) for r in rows], [
             ("hot", "account"), ("hot", "key"), ("hot", "spec"),
-            ("hot", "search"), ("warm", "account"), ("warm", "key"),
-            ("warm", "spec"), ("cold", "all")])
+            ("hot", "credential"), ("hot", "search"), ("warm", "account"),
+            ("warm", "key"), ("warm", "spec"), ("warm", "credential"),
+            ("cold", "all")])
         for _ in range(10):
             rig.chat(message="hi")
         hot = [r for r in rows if r["tier"] == "hot" and r["kind"] == "spec"]

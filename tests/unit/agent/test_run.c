@@ -40,13 +40,14 @@ static struct {
 } fake;
 
 int
-llm_complete(struct llm *l, const struct llm_request *rq, struct llm_sink *sink,
-    const void *ctx, struct llm_reply *reply, struct err *e)
+gateway_complete(struct gateway *g, const struct account *a,
+    const struct llm_request *rq, struct llm_sink *sink, const void *ctx,
+    struct llm_reply *reply, struct gateway_story *story, struct err *e)
 {
 	const struct round *r = &fake.script[fake.asked];
 	char *seen = fake.seen[fake.asked];
 
-	(void)l;
+	(void)g, (void)a, (void)story;
 	assert_true(fake.asked < fake.rounds);
 	seen[0] = '\0';
 	for (int i = 0; i < rq->nmessages; i++) {

@@ -41,6 +41,10 @@ struct world world;
 
 static struct tiers tiers;
 static struct templates *templates;
+#ifdef WORLD_CONCIERGE
+static struct llm *llm;
+#endif
+
 #ifndef WORLD_CONCIERGE
 static pthread_mutex_t hearing = PTHREAD_MUTEX_INITIALIZER;
 #endif
@@ -80,10 +84,10 @@ llm_finish_name(enum llm_finish f)
 }
 
 int
-llm_choose(struct llm *l, const char *wanted, bool fallback, const char **ret,
-    struct err *e)
+gateway_choose(struct gateway *g, const struct account *a, const char *wanted,
+    bool fallback, int64_t deadline, const char **ret, struct err *e)
 {
-	(void)l, (void)fallback, (void)e;
+	(void)g, (void)a, (void)fallback, (void)deadline, (void)e;
 	*ret = wanted;
 	return 0;
 }
@@ -95,13 +99,14 @@ llm_known(const char *model)
 }
 
 int
-llm_complete(struct llm *l, const struct llm_request *rq, struct llm_sink *sink,
-    const void *ctx, struct llm_reply *reply, struct err *e)
+gateway_complete(struct gateway *g, const struct account *a,
+    const struct llm_request *rq, struct llm_sink *sink, const void *ctx,
+    struct llm_reply *reply, struct gateway_story *story, struct err *e)
 {
 	const struct script s = world.script;
 	char heard[sizeof(world.heard)] = "";
 
-	(void)l;
+	(void)g, (void)a, (void)story;
 	for (int i = 0; i < rq->nmessages; i++) {
 		size_t at = strlen(heard);
 
@@ -225,8 +230,9 @@ world_begin(void)
 #ifdef WORLD_CONCIERGE
 	static const char *const models[] = { "builtin:concierge", NULL };
 
-	d->llm = llm_new(NULL, &(struct llm_opts){ .response_max = 1024 * 1024,
-				   .default_models = models });
+	llm = llm_new(NULL, &(struct llm_opts){ .response_max = 1024 * 1024,
+				.default_models = models });
+	d->gateway = gateway_new(llm, NULL);
 #endif
 	d->session_idle_us = INT64_C(3600) * 1000000;
 	d->history_tokens = 1000;
@@ -253,7 +259,8 @@ world_end(void)
 	if (!d->db)
 		return;
 #ifdef WORLD_CONCIERGE
-	llm_free(d->llm);
+	gateway_free(d->gateway);
+	llm_free(llm);
 #endif
 	writer_free(d->writer, clock_mono() + 5 * CLOCK_S);
 	catalog_free(d->catalog);
