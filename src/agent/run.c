@@ -30,12 +30,14 @@ struct run {
 	const void *ctx;
 	struct agent_answer *out;
 	struct lookup lookup;
-	const char *instructions; /* system content, of all rounds */
-	const json_t *tools;
+	const char *instructions;     /* system content, of all rounds */
+	const json_t *tools;          /* offered to the model */
+	json_t *all_tools;            /* ours, or NULL */
 	struct llm_message *messages; /* the whole talk so far */
 	int nmessages, room;
-	bool parted;   /* the next text begins a new paragraph */
-	bool too_long; /* more was said than can be stored */
+	bool own_tools; /* some of those are the agent's */
+	bool parted;    /* the next text begins a new paragraph */
+	bool too_long;  /* more was said than can be stored */
 	int64_t started;
 };
 
@@ -100,6 +102,56 @@ add_message(struct run *r, const struct llm_message *m)
 	r->messages[r->nmessages++] = *m;
 }
 
+/* Is it a function of the caller's? */
+static bool
+is_given(const struct agent_given *g, const char *name)
+{
+	const json_t *t;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)(g ? g->tools : NULL), i, t)
+	{
+		if (strcmp(json_string_value(json_object_get(t, "name")),
+			name) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *
+agent_tool_taken(const struct agent_spec *spec, const struct agent_given *given)
+{
+	const json_t *t;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)given->tools, i, t)
+	{
+		const char *name =
+		    json_string_value(json_object_get(t, "name"));
+
+		if (lookup_offers(spec, name))
+			return name;
+	}
+	return NULL;
+}
+
+/* What the model is offered: the agent's own tools, then the caller's. */
+static void
+offer_tools(struct run *r)
+{
+	const struct agent_given *g = r->ask->given;
+
+	if (r->deps->tool_rounds > 0 && !(g && g->only_tools))
+		r->tools = lookup_declare(r->ask->spec);
+	r->own_tools = r->tools != NULL;
+	if (!g || json_array_size(g->tools) == 0)
+		return;
+	r->all_tools = json_array();
+	json_array_extend(r->all_tools, (json_t *)(uintptr_t)r->tools);
+	json_array_extend(r->all_tools, (json_t *)(uintptr_t)g->tools);
+	r->tools = r->all_tools;
+}
+
 static void
 begin(struct run *r)
 {
@@ -128,8 +180,9 @@ begin(struct run *r)
 	add_message(r, &(struct llm_message){ .role = LLM_USER,
 			   .text = ask->message,
 			   .len = strlen(ask->message) });
-	if (r->deps->tool_rounds > 0)
-		r->tools = lookup_declare(ask->spec);
+	for (int i = 0; ask->given && i < ask->given->nafter; i++)
+		add_message(r, &ask->given->after[i]);
+	offer_tools(r);
 }
 
 static void
@@ -141,6 +194,20 @@ add_usage(struct llm_usage *sum, const struct llm_usage *u)
 	sum->output += u->output;
 	sum->reasoning += u->reasoning;
 	sum->estimated |= u->estimated;
+}
+
+/* The caller's limits, as far as they are not above the agent's. */
+static void
+apply_given(struct llm_request *rq, const struct agent_given *g)
+{
+	if (!g)
+		return;
+	rq->options = g->options;
+	if (g->max_tokens > 0 &&
+	    (rq->max_tokens <= 0 || g->max_tokens < rq->max_tokens))
+		rq->max_tokens = g->max_tokens;
+	if (g->temperature >= 0)
+		rq->temperature = g->temperature;
 }
 
 /* Ask the model once; *reply is that of this round. */
@@ -167,6 +234,7 @@ ask_model(struct run *r, struct llm_reply *reply, struct err *e)
 	};
 	int rc;
 
+	apply_given(&rq, ask->given);
 	memset(reply, 0, sizeof(*reply));
 	rc = gateway_complete(r->deps->gateway, ask->account, &rq, &r->llm,
 	    r->ctx, reply, &r->out->story, e);
@@ -217,7 +285,7 @@ call_tool(struct run *r, const struct llm_tool_call *call, bool too_many,
 	} else if (too_many) {
 		buf_adds(&result, "Error: too many calls at once.");
 		snprintf(summary, sizeof(summary), "too many calls");
-	} else if (r->tools && lookup_offers(r->ask->spec, call->name)) {
+	} else if (r->own_tools && lookup_offers(r->ask->spec, call->name)) {
 		ok = lookup_call(
 		    &r->lookup, call->name, arguments, &result, summary);
 	} else {
@@ -239,6 +307,31 @@ call_tool(struct run *r, const struct llm_tool_call *call, bool too_many,
 	    !r->llm.ignore_gone)
 		stop = true;
 	return stop ? err_set(e, ERR_GONE, "the reader left") : 0;
+}
+
+/* The calls of the caller's functions, for him to make: the run ends; false:
+ * there are none. */
+static bool
+hand_over(struct run *r, const struct llm_reply *reply)
+{
+	const struct agent_given *g = r->ask->given;
+	bool any = false;
+
+	for (int i = 0; i < reply->ncalls; i++) {
+		const struct llm_tool_call *c = &reply->calls[i];
+
+		if (!is_given(g, c->name))
+			continue;
+		any = true;
+		json_array_append_new(r->out->tool_calls,
+		    json_pack("{s:s, s:s, s:o, s:b, s:s, s:b}", "id", c->id,
+			"name", c->name, "arguments",
+			arguments_json(c->arguments ? c->arguments : ""), "ok",
+			1, "summary", "handed to the caller", "caller", 1));
+		json_array_append_new(r->out->tool_offsets,
+		    json_integer((json_int_t)r->out->reply.text.len));
+	}
+	return any;
 }
 
 static int
@@ -273,6 +366,9 @@ prepare(struct run *r, struct err *e)
 	lookup_message(&r->lookup, ask->history, ask->nhistory, ask->message);
 	r->instructions = prompt_system(r->ctx, ask->spec->system_prompt,
 	    r->lookup.passages, r->lookup.n, r->lookup.away, clock_wall_us());
+	if (r->instructions && ask->given && ask->given->system)
+		r->instructions = mem_printf(
+		    r->ctx, "%s\n\n%s", r->instructions, ask->given->system);
 	if (!r->instructions)
 		return err_set(
 		    e, ERR_INTERNAL, "the system content is too long");
@@ -293,6 +389,13 @@ talk(struct run *r, struct err *e)
 			    "the model said more than can be stored");
 		if (rc < 0)
 			return -1;
+		/* A call that was asked for by name may end with "stop". */
+		if ((reply.finish == LLM_TOOL_CALLS ||
+			reply.finish == LLM_STOP) &&
+		    hand_over(r, &reply)) {
+			r->out->reply.finish = LLM_TOOL_CALLS;
+			return 0;
+		}
 		if (reply.finish != LLM_TOOL_CALLS || reply.ncalls == 0 ||
 		    round >= r->deps->tool_rounds)
 			return 0;
@@ -323,5 +426,6 @@ agent_run(const struct agent_deps *deps, const struct agent_ask *ask,
 		out->citations = prompt_citations(
 		    out->reply.text.data, r->lookup.passages, r->lookup.n);
 	}
+	json_decref(r->all_tools);
 	return rc;
 }

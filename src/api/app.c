@@ -168,8 +168,9 @@ step_route(struct serving *s, struct err *e)
 static int
 step_body(struct serving *s, struct err *e)
 {
-	size_t max = s->route->body == BODY_ADMIN ? s->app->body_max_admin
-	                                          : s->app->body_max_chat;
+	size_t max = s->route->body == BODY_ADMIN    ? s->app->body_max_admin
+	             : s->route->body == BODY_OPENAI ? OPENAI_BODY_MAX
+	                                             : s->app->body_max_chat;
 	const char *body;
 	size_t len;
 

@@ -7,6 +7,7 @@
 #include "account/account.h"
 #include "agent/spec.h"
 #include "api/app.h"
+#include "api/ask.h"
 #include "api/chat_body.h"
 #include "api/follow.h"
 #include "api/guard.h"
@@ -16,18 +17,14 @@
 #include "api/telling.h"
 #include "auth/key.h"
 #include "chat/turn.h"
-#include "crypto/hash.h"
 #include "http/address.h"
 #include "http/request.h"
 #include "http/response.h"
-#include "telemetry/log.h"
 #include "telemetry/trace.h"
 #include "util/buf.h"
 #include "util/json.h"
 
 #include "util/banned.h"
-
-#define KEY_MAX 255 /* characters of an Idempotency-Key */
 
 /* 0, or -1 with the answer given. */
 static int
@@ -52,57 +49,6 @@ read_ask(struct app *app, struct http_req *req, struct http_resp *resp,
 		return -1;
 	}
 	return 0;
-}
-
-/* What was asked: method and address, and every byte of the body. */
-static int
-hash_request(
-    struct http_req *req, size_t max, unsigned char out[32], struct err *e)
-{
-	const char *text;
-	struct buf b;
-	size_t len;
-
-	if (http_body(req, max, &text, &len, e) < 0)
-		return -1;
-	buf_init(&b, req->ctx, len + strlen(req->path) + 16);
-	buf_addf(&b, "%s %s\n", req->method, req->path);
-	buf_add(&b, text, len);
-	crypto_sha256(b.data, b.len, out);
-	buf_free(&b);
-	return 0;
-}
-
-/* Idempotency-Key; 0, or -1 with e. */
-static int
-read_key(struct http_req *req, size_t max, struct chat_ask *ask, struct err *e)
-{
-	const char *key = http_header(req, "idempotency-key");
-	size_t n = key ? strlen(key) : 0;
-
-	if (!key)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (key[i] < '!' || key[i] > '~')
-			n = 0;
-	if (n == 0 || n > KEY_MAX)
-		return err_set(e, ERR_MALFORMED,
-		    "Idempotency-Key is 1 to %d visible characters", KEY_MAX);
-	ask->idempotency_key = key;
-	return hash_request(req, max, ask->request_hash, e);
-}
-
-static void
-log_failure(const struct chat_turn *t, const struct err *e)
-{
-	bool ours = e->code == ERR_INTERNAL || e->code == ERR_UNAVAILABLE;
-
-	if (e->code == ERR_GONE || e->code == ERR_NOT_FOUND ||
-	    e->code == ERR_INVALID)
-		return;
-	log_event(ours ? LOG_ERROR : LOG_WARN, "turn_failed", "step", t->step,
-	    "code", err_name(e->code), "kind", e->kind, "error", e->text,
-	    "model", t->model, NULL);
 }
 
 /* The answer of a turn, or of an earlier request with its key. */
@@ -164,7 +110,7 @@ answer(struct app *app, struct http_req *req, struct http_resp *resp,
 		telling_init(&f, app, req, resp, who, ask->stream);
 		rc = chat_turn_run(&app->chat, ask, &f.sink, req->ctx, &t, &e);
 		if (rc < 0)
-			log_failure(t, &e);
+			ask_log_failure(t, &e);
 		if (f.begun)
 			return;
 	} while (rc == 0 && ask->stream && (t->replay || t->attach) &&
@@ -198,7 +144,7 @@ serve(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	if (read_ask(app, req, resp, who, &body, &ask, &wanted) < 0)
 		return;
-	if (read_key(req, app->body_max_chat, &ask, &e) < 0) {
+	if (ask_read_key(req, app->body_max_chat, &ask, &e) < 0) {
 		problem_send(req, resp, &e, NULL);
 		return;
 	}

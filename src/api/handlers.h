@@ -24,6 +24,10 @@ API_HANDLER(api_resume); /* follow.c: GET of the same */
 
 API_HANDLER(api_widget_token); /* widget.c: POST .../widget/token */
 
+API_HANDLER(api_openai_models); /* openai/models.c */
+API_HANDLER(api_openai_model);
+API_HANDLER(api_openai_chat); /* openai/chat.c */
+
 API_HANDLER(api_probe); /* probe.c: for switchboard doctor */
 
 API_HANDLER(api_turn_get);  /* sessions.c: GET .../turns/{turn_id} */

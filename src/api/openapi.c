@@ -342,6 +342,30 @@ is_identity(const struct route *r)
 	       strncmp(r->pattern, "/api/v1/auth/", 13) == 0;
 }
 
+/* Errors of another format than ours, and the statuses that has. */
+static void
+set_format(json_t *responses, const struct route *r)
+{
+	const char *status;
+	json_t *answer;
+
+	if (strstr(r->pattern, "/{slug}/v1/") == NULL)
+		return;
+	json_object_foreach(responses, status, answer)
+	{
+		if (status[0] >= '4')
+			json_object_set_new(answer, "content",
+			    json_pack("{s:{s:o}}", "application/json", "schema",
+				schema_ref("openai_error")));
+	}
+	if (!has_param(r, "Idempotency-Key"))
+		json_object_del(responses, "422");
+	else
+		json_object_set_new(json_object_get(responses, "422"),
+		    "description",
+		    json_string("The Idempotency-Key is another request's."));
+}
+
 static json_t *
 responses_of(const struct route *r)
 {
@@ -387,6 +411,7 @@ responses_of(const struct route *r)
 		add_problem(all, 504, "The model provider was too slow.");
 	}
 	add_problem(all, 503, "A needed part is down or full.");
+	set_format(all, r);
 	return all;
 }
 

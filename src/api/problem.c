@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "api/openai/openai.h"
 #include "api/reply.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -91,12 +92,10 @@ problem_status(const struct err *e)
 	return p != NULL ? p->status : find(usual_name(e->code))->status;
 }
 
-/*
- * What of ${e} the reader is told.  The text of our own faults, and of a part
- * that is away, names hosts and paths: it goes to the log.
- */
-static const char *
-shown(const struct err *e)
+/* The text of our own faults, and of a part that is away, names hosts and
+ * paths: it goes to the log. */
+const char *
+problem_detail(const struct err *e)
 {
 	if (strcmp(usual_name(e->code), "internal") == 0) {
 		log_event(LOG_ERROR, "internal_error", "error", e->text, NULL);
@@ -114,7 +113,7 @@ problem_json(const struct http_req *req, const struct err *e)
 {
 	const char *name = name_of(e), *usual = usual_name(e->code);
 	const struct problem *p = find(name);
-	const char *detail = shown(e);
+	const char *detail = problem_detail(e);
 
 	if (p == NULL)
 		p = find(usual);
@@ -142,8 +141,8 @@ problem_stored(const struct http_req *req, const char *name)
 	    p->status, "detail", p->text, "request_id", req->request_id);
 }
 
-static void
-set_headers(struct http_resp *resp, const struct err *e, int status)
+void
+problem_headers(struct http_resp *resp, const struct err *e, int status)
 {
 	int retry = e->retry_after;
 
@@ -179,7 +178,7 @@ scim_type(const struct err *e, int status)
 static void
 scim_send(struct http_req *req, struct http_resp *resp, const struct err *e)
 {
-	const char *detail = shown(e), *type;
+	const char *detail = problem_detail(e), *type;
 	int status = problem_status(e);
 	json_t *body;
 
@@ -190,7 +189,7 @@ scim_send(struct http_req *req, struct http_resp *resp, const struct err *e)
 	    "urn:ietf:params:scim:api:messages:2.0:Error", "status",
 	    json_sprintf("%d", status), "scimType", type, "detail",
 	    json_stringn(detail, str_utf8_prefix(detail, strlen(detail))));
-	set_headers(resp, e, status);
+	problem_headers(resp, e, status);
 	reply_typed(req, resp, status, "application/scim+json", body);
 	json_decref(body);
 }
@@ -212,10 +211,14 @@ problem_send(struct http_req *req, struct http_resp *resp, const struct err *e,
 		scim_send(req, resp, e);
 		return;
 	}
+	if (openai_is(req)) {
+		openai_error_send(req, resp, e, NULL, NULL);
+		return;
+	}
 	body = problem_json(req, e);
 	if (body != NULL && errors != NULL)
 		json_object_set(body, "errors", errors);
-	set_headers(resp, e, status);
+	problem_headers(resp, e, status);
 	reply_typed(req, resp, status, "application/problem+json", body);
 	json_decref(body);
 }

@@ -23,10 +23,17 @@ json_t *problem_stored(const struct http_req *, const char *name);
 /*
  * Answer with it; ${errors} ([{pointer, detail}], may be NULL) stays the
  * caller's.  503 and 429 always say Retry-After, 401 WWW-Authenticate.
- * ERR_GONE sends nothing and gives the connection up.
+ * ERR_GONE sends nothing and gives the connection up.  Where SCIM or OpenAI's
+ * format is spoken, the answer has that form.
  */
 void problem_send(
     struct http_req *, struct http_resp *, const struct err *e, json_t *errors);
+
+/* What of ${e} the reader is told: of our own faults nothing, it goes to the
+ * log. */
+const char *problem_detail(const struct err *e);
+/* Retry-After and WWW-Authenticate, where an answer of ${status} has them. */
+void problem_headers(struct http_resp *, const struct err *e, int status);
 
 /* The page /problems/{name}: text and title of a problem's kind, or NULL. */
 const char *problem_text(const char *name);

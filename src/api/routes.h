@@ -28,7 +28,10 @@ enum face {
 	FACE_PAGE = 16
 };
 
-enum body_limit { BODY_NONE, BODY_CHAT, BODY_ADMIN };
+enum body_limit { BODY_NONE, BODY_CHAT, BODY_ADMIN, BODY_OPENAI };
+
+/* Bytes of a body in OpenAI's format: it brings the whole conversation. */
+#define OPENAI_BODY_MAX ((size_t)1024 * 1024)
 
 struct route {
 	int faces;

@@ -21,6 +21,8 @@ body_name(enum body_limit body)
 	switch (body) {
 	case BODY_CHAT:
 		return "body_max_chat";
+	case BODY_OPENAI:
+		return "1 MiB";
 	case BODY_ADMIN:
 		return "body_max_admin";
 	case BODY_NONE:

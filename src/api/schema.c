@@ -27,6 +27,7 @@ const struct schema schemas[] = {
     "stream": {"type": ["boolean", "null"], "description": "true: answer with events, as the stream route does."}
   }
 }) },
+#include "api/schemas_openai.def"
 { "widget_token_request", J({
   "type": "object",
   "examples": [{"agent": "sales/human_health"}],

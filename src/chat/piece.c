@@ -82,7 +82,9 @@ add_head(struct piece *p, const struct chat_turn *t)
 	add_caller(p, ask->key, KEY_WIDGET);
 	piece_str(p, ask->request_id);
 	piece_str(p, ask->trace_id);
-	piece_str(p, ask->stream ? "stream" : "chat");
+	piece_str(p, ask->channel  ? ask->channel
+		     : ask->stream ? "stream"
+				   : "chat");
 }
 
 static void

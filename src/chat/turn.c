@@ -46,6 +46,26 @@ turn_account(struct chat_turn *t, struct err *e)
 	return 0;
 }
 
+/* Can the agent and its model do what the caller brings? */
+static int
+check_given(const struct chat_turn *t, struct err *e)
+{
+	const struct agent_given *g = t->priv->ask->given;
+	const char *taken;
+
+	if (!g)
+		return 0;
+	taken = agent_tool_taken(t->spec, g);
+	if (taken)
+		return err_set_kind(e, ERR_INVALID, "tool-name-taken", 0,
+		    "the agent has a tool of its own that is called %s", taken);
+	if (json_object_get(g->options, "response_format") &&
+	    !llm_takes_format(t->priv->wanted))
+		return err_set_kind(e, ERR_INVALID, "format-unsupported", 0,
+		    "the agent's model takes no response_format");
+	return 0;
+}
+
 static int
 turn_agent(struct chat_turn *t, struct err *e)
 {
@@ -65,8 +85,10 @@ turn_agent(struct chat_turn *t, struct err *e)
 	if (history_session(
 		t->account, ask->key, ask->session_key, &p->history, e) < 0)
 		return -1;
-	return gateway_choose(p->deps->gateway, t->account, t->spec->model,
-	    t->spec->model_fallback, p->deadline, &p->wanted, e);
+	if (gateway_choose(p->deps->gateway, t->account, t->spec->model,
+		t->spec->model_fallback, p->deadline, &p->wanted, e) < 0)
+		return -1;
+	return check_given(t, e);
 }
 
 /* A widget key is public: who uses it is limited by address and session. */
@@ -87,6 +109,23 @@ limit_visitor(struct chat_turn *t, struct quota_ask *q)
 	    (struct quota_limit){ p->deps->widget_session_per_minute, 60 };
 }
 
+/* What is reserved: the most the answer may be, and what goes with it. */
+static int64_t
+estimate(const struct chat_turn *t)
+{
+	const struct chat_ask *ask = t->priv->ask;
+	const struct agent_spec *spec = t->spec;
+	int most = spec->max_tokens;
+
+	if (ask->given && ask->given->max_tokens > 0 &&
+	    ask->given->max_tokens < most)
+		most = ask->given->max_tokens;
+	return most + ask->given_tokens +
+	       llm_estimate_tokens(
+		   spec->system_prompt, strlen(spec->system_prompt)) +
+	       llm_estimate_tokens(ask->message, ask->message_len);
+}
+
 static int
 turn_quota(struct chat_turn *t, struct err *e)
 {
@@ -105,10 +144,7 @@ turn_quota(struct chat_turn *t, struct err *e)
 	q->agent_requests =
 	    (struct quota_limit){ spec->requests_per_minute, 60 };
 	q->agent_tokens = (struct quota_limit){ spec->tokens_per_hour, 3600 };
-	q->tokens = spec->max_tokens +
-	            llm_estimate_tokens(
-			spec->system_prompt, strlen(spec->system_prompt)) +
-	            llm_estimate_tokens(p->ask->message, p->ask->message_len);
+	q->tokens = estimate(t);
 	if (p->ask->key->kind == KEY_WIDGET)
 		limit_visitor(t, q);
 	if (quota_take(q, &t->quota, e) < 0)
@@ -129,7 +165,7 @@ turn_history(struct chat_turn *t, struct err *e)
 		.agent = t->spec->id,
 		.idle_us = p->deps->session_idle_us,
 		.tokens = p->deps->history_tokens,
-		.turns = p->deps->history_turns,
+		.turns = p->ask->given ? 0 : p->deps->history_turns,
 		.now_us = t->started_us,
 		.deadline = clock_mono() + HISTORY_WAIT,
 	};
@@ -312,9 +348,10 @@ ask_agent(struct chat_turn *t, struct err *e)
 	const struct agent_ask ask = { .account = t->account,
 		.spec = t->spec,
 		.model = p->wanted,
-		.history = p->history.messages,
-		.nhistory = p->history.n,
+		.history = p->ask->given ? p->ask->before : p->history.messages,
+		.nhistory = p->ask->given ? p->ask->nbefore : p->history.n,
 		.message = p->ask->message,
+		.given = p->ask->given,
 		.traceparent = p->ask->traceparent,
 		.deadline = p->deadline };
 	struct told told = { .p = p };

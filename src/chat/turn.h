@@ -61,6 +61,14 @@ struct chat_ask {
 	 * asked, so that another question under the same key is refused. */
 	const char *idempotency_key;
 	unsigned char request_hash[32];
+	/* A caller who keeps the conversation himself: what was said before
+	 * ${message}, what else he brings, and what all of that counts in
+	 * tokens; the session's own history is not read.  NULL: it is. */
+	const struct agent_given *given;
+	const struct llm_message *before;
+	int nbefore;
+	int64_t given_tokens;
+	const char *channel; /* NULL: "stream" or "chat" */
 };
 
 /*
@@ -125,7 +133,9 @@ struct chat_turn {
  * same key got, or ret->attach says that it runs, and then opened() was not
  * called; -1 with e otherwise:
  *	before opened(), and nothing is stored: ERR_NOT_FOUND, ERR_INVALID
- *	(kind "idempotency-key-reused": another question under the same key),
+ *	(kind "idempotency-key-reused": another question under the same key;
+ *	"tool-name-taken": one of ask->given is the agent's own;
+ *	"format-unsupported": its model takes no response_format),
  *	ERR_CONFLICT ("idempotency-key-in-use": the first request with this key
  *	has outlived this one's deadline), ERR_LIMIT (ret->quota tells),
  *	ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_GONE;

@@ -84,22 +84,43 @@ http_param(const struct http_req *req, const char *name)
 	return NULL;
 }
 
+/* Where in ${path} the name of a model begins, which OpenAI's libraries escape
+ * with its slash; NULL: none is there. */
+static const char *
+model_in(const char *path)
+{
+	static const char before[] = "/accounts/", models[] = "/v1/models/";
+
+	if (!str_starts(path, before))
+		return NULL;
+	path += sizeof(before) - 1;
+	path += strcspn(path, "/%");
+	return str_starts(path, models) ? path + sizeof(models) - 1 : NULL;
+}
+
 /*
- * The one escape that is taken: clients escape the ":" that a session key may
- * hold, and no literal segment of a route has one.  Whatever else is escaped
+ * The escapes that are taken: clients escape the ":" that a session key may
+ * hold, and no literal segment of a route has one; and the "/" in the name of a
+ * model, behind which no literal segment follows.  Whatever else is escaped
  * matches nothing.
  */
 static const char *
 with_colons(const void *ctx, const char *path)
 {
+	const char *model;
 	char *out, *to;
 
 	if (strchr(path, '%') == NULL)
 		return path;
+	model = model_in(path);
 	out = to = mem_strdup(ctx, path);
 	for (; *path != '\0'; path++) {
 		if (strncasecmp(path, "%3a", 3) == 0) {
 			*to++ = ':';
+			path += 2;
+		} else if (model != NULL && path > model &&
+			   strncasecmp(path, "%2f", 3) == 0) {
+			*to++ = '/';
 			path += 2;
 		} else {
 			*to++ = *path;

@@ -21,7 +21,8 @@ struct http_param {
 struct http_req {
 	void *ctx; /* the request's memory; freed by the server at its end */
 	const char *method;
-	const char *path;           /* as sent, but %3A is ":"; any other escape
+	const char *path;           /* as sent, but %3A is ":", and %2F in a
+	                               model's name "/"; any other escape
 	                               matches no route, see router.h */
 	const char *query;          /* raw, "" when none */
 	const char *client_address; /* after trusted_proxies */

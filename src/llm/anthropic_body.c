@@ -174,6 +174,55 @@ add_tools(struct buf *b, const json_t *tools)
 }
 
 static void
+add_choice(struct buf *b, const struct llm_request *rq)
+{
+	const json_t *v = json_object_get(rq->options, "tool_choice");
+	bool alone =
+	    json_is_false(json_object_get(rq->options, "parallel_tool_calls"));
+	const char *word = json_string_value(v), *type = "auto";
+
+	if (json_array_size(rq->tools) == 0 || (!v && !alone))
+		return;
+	if (word && strcmp(word, "required") == 0)
+		type = "any";
+	else if (word && strcmp(word, "none") == 0)
+		type = "none";
+	else if (json_is_object(v))
+		type = "tool";
+	buf_addf(b, ",\"tool_choice\":{\"type\":\"%s\"", type);
+	if (json_is_object(v)) {
+		buf_adds(b, ",\"name\":");
+		json_write(
+		    b, json_object_get(json_object_get(v, "function"), "name"));
+	}
+	if (alone && strcmp(type, "none") != 0)
+		buf_adds(b, ",\"disable_parallel_tool_use\":true");
+	buf_addc(b, '}');
+}
+
+/* Those of the options that this format knows, by its names. */
+static void
+add_options(struct buf *b, const struct llm_request *rq)
+{
+	const json_t *v = json_object_get(rq->options, "stop");
+
+	if (json_is_string(v)) {
+		buf_adds(b, ",\"stop_sequences\":[");
+		json_write(b, v);
+		buf_addc(b, ']');
+	} else if (json_array_size(v) > 0) {
+		buf_adds(b, ",\"stop_sequences\":");
+		json_write(b, v);
+	}
+	v = json_object_get(rq->options, "top_p");
+	if (v) {
+		buf_adds(b, ",\"top_p\":");
+		json_write(b, v);
+	}
+	add_choice(b, rq);
+}
+
+static void
 anthropic_body(const struct llm_access *a, const struct llm_request *rq,
     const char *name, struct buf *b)
 {
@@ -185,6 +234,8 @@ anthropic_body(const struct llm_access *a, const struct llm_request *rq,
 	if (rq->temperature >= 0) /* its scale ends at 1 */
 		buf_addf(b, ",\"temperature\":%.4g",
 		    rq->temperature > 1 ? 1.0 : rq->temperature);
+	if (rq->options)
+		add_options(b, rq);
 	if (rq->system && *rq->system) {
 		buf_adds(b, ",\"system\":");
 		buf_json_str(b, rq->system, strlen(rq->system));

@@ -66,6 +66,10 @@ struct llm_request {
 	const struct llm_message *messages;
 	int nmessages;
 	const json_t *tools; /* array of {name, description, parameters} */
+	/* What the caller said by OpenAI's names, checked, or NULL: stop,
+	 * tool_choice, response_format, top_p ...; a provider takes of it what
+	 * its format knows */
+	const json_t *options;
 	int max_tokens;
 	double temperature; /* < 0: leave it to the provider */
 	const struct llm_passage *passages;
@@ -198,6 +202,8 @@ const char *const *llm_defaults(const struct llm *);
 int llm_missing(const char *wanted, struct err *e);
 /* Can this process call ${model} (provider known, key there)? */
 bool llm_usable(struct llm *, const char *model);
+/* Does the model's provider take options' response_format? */
+bool llm_takes_format(const char *model);
 /* Is the name well-formed with a provider we know? */
 bool llm_known(const char *model);
 

@@ -105,9 +105,41 @@ add_tools(struct buf *b, const json_t *tools)
 			buf_adds(b, ",\"parameters\":");
 			json_write(b, v);
 		}
+		if (json_is_true(json_object_get(t, "strict")))
+			buf_adds(b, ",\"strict\":true");
 		buf_adds(b, "}}");
 	}
 	buf_addc(b, ']');
+}
+
+/* Reasoning models refuse these, as they do a temperature. */
+static bool
+option_of_sampling(const char *name)
+{
+	return strcmp(name, "top_p") == 0 || strcmp(name, "stop") == 0 ||
+	       strcmp(name, "presence_penalty") == 0 ||
+	       strcmp(name, "frequency_penalty") == 0;
+}
+
+/* They have this format's own names. */
+static void
+add_options(struct buf *b, const struct llm_request *rq, bool thinks)
+{
+	bool tools = json_array_size(rq->tools) > 0;
+	const char *name;
+	json_t *v;
+
+	json_object_foreach((json_t *)(uintptr_t)rq->options, name, v)
+	{
+		if ((thinks && option_of_sampling(name)) ||
+		    (!tools && (strcmp(name, "tool_choice") == 0 ||
+				   strcmp(name, "parallel_tool_calls") == 0)))
+			continue;
+		buf_addc(b, ',');
+		buf_json_str(b, name, strlen(name));
+		buf_addc(b, ':');
+		json_write(b, v);
+	}
 }
 
 static void
@@ -128,6 +160,7 @@ openai_body(const struct llm_access *a, const struct llm_request *rq,
 	}
 	if (rq->temperature >= 0 && !thinks)
 		buf_addf(b, ",\"temperature\":%.4g", rq->temperature);
+	add_options(b, rq, thinks);
 	buf_adds(b, ",\"messages\":[");
 	if (rq->system && *rq->system) {
 		buf_adds(b, "{\"role\":\"system\",\"content\":");
@@ -151,6 +184,7 @@ const struct llm_provider llm_openai = {
 	.opt_base = offsetof(struct llm_opts, openai_base),
 	.base = "https://api.openai.com/v1",
 	.key_optional = true,
+	.formats = true,
 	.path = "/chat/completions",
 	.models_path = "/models",
 	.headers = openai_headers,

@@ -32,6 +32,7 @@ struct llm_provider {
 	size_t opt_key, opt_base;
 	const char *base;        /* the vendor's address */
 	bool key_optional;       /* where the operator set an address */
+	bool formats;            /* takes a response_format */
 	const char *path;        /* below the base */
 	const char *models_path; /* lists the models, by GET */
 

@@ -56,6 +56,15 @@ llm_known(const char *model)
 	return provider_find(model, &name) != NULL;
 }
 
+bool
+llm_takes_format(const char *model)
+{
+	const char *name;
+	const struct llm_provider *p = provider_find(model, &name);
+
+	return p && p->formats;
+}
+
 int
 llm_header_add(struct llm_headers *h, const char *fmt, ...)
 {
