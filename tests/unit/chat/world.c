@@ -98,6 +98,13 @@ llm_known(const char *model)
 	return strncmp(model, "no:", 3) != 0;
 }
 
+bool
+llm_takes_format(const char *model)
+{
+	(void)model;
+	return true;
+}
+
 int
 gateway_complete(struct gateway *g, const struct account *a,
     const struct llm_request *rq, struct llm_sink *sink, const void *ctx,
