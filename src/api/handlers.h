@@ -114,12 +114,16 @@ API_HANDLER(api_credential_get);
 API_HANDLER(api_credential_change);
 API_HANDLER(api_credential_remove);
 API_HANDLER(api_credential_key);
+API_HANDLER(api_credential_test); /* manage/credentials_live.c */
+API_HANDLER(api_credential_breaker);
 API_HANDLER(api_platform_credential_list);
 API_HANDLER(api_platform_credential_create);
 API_HANDLER(api_platform_credential_get);
 API_HANDLER(api_platform_credential_change);
 API_HANDLER(api_platform_credential_remove);
 API_HANDLER(api_platform_credential_key);
+API_HANDLER(api_platform_credential_test); /* manage/credentials_live.c */
+API_HANDLER(api_platform_credential_breaker);
 API_HANDLER(api_scim_config);
 API_HANDLER(api_scim_types);
 API_HANDLER(api_scim_schemas);

@@ -13,6 +13,9 @@
 
 #define UNKNOWN_S 60 /* to come back, when nobody knows */
 #define MOST_S 3600
+/* Few answers are as long as they may be: with max_tokens reserved for each, a
+ * key would be held for full when it is not.  What they were is settled. */
+#define OUTPUT_LIKELY 512
 
 /* Good enough to tell models apart (FNV-1a, Fowler, Noll, Vo); 0 is none. */
 static uint64_t
@@ -31,7 +34,8 @@ estimate(struct failover *f)
 	struct llm_usage u;
 
 	f->input = llm_estimate_request(f->rq);
-	f->output = f->rq->max_tokens;
+	f->output = f->rq->max_tokens < OUTPUT_LIKELY ? f->rq->max_tokens
+	                                              : OUTPUT_LIKELY;
 	u = (struct llm_usage){ .input = f->input, .output = f->output };
 	if (!price_cost(f->rq->model, &u, clock_wall_us(), &f->cost_nano))
 		f->cost_nano = -1;

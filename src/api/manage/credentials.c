@@ -9,6 +9,7 @@
 
 #include "api/manage/manage.h"
 #include "api/manage/store.h"
+#include "gateway/health.h"
 #include "gateway/preset.h"
 #include "gateway/seal.h"
 #include "gateway/store.h"
@@ -25,12 +26,17 @@
 
 /* --- what is shown -------------------------------------------------------- */
 
-static json_t *
-limit(const json_t *o, const char *name, int64_t preset)
+static int64_t
+own(const json_t *o, const char *name, int64_t preset)
 {
-	const json_t *own = json_object_get(o, name);
-	int64_t n = json_is_integer(own) ? json_integer_value(own) : preset;
+	const json_t *v = json_object_get(o, name);
 
+	return json_is_integer(v) ? json_integer_value(v) : preset;
+}
+
+static json_t *
+limit(int64_t n)
+{
 	return n > 0 ? json_integer(n) : json_null();
 }
 
@@ -42,10 +48,16 @@ finish(json_t *o)
 	struct preset p =
 	    preset_of(json_string_value(json_object_get(o, "provider")),
 		(int)json_integer_value(json_object_get(o, "tier")));
+	const json_t *slot = json_object_get(o, "slot");
+	const struct health_limits l = { own(o, "rpm", p.rpm),
+		own(o, "tpm", p.tpm), own(o, "itpm", p.itpm) };
 
 	json_object_set_new(o, "limits",
-	    json_pack("{s:o, s:o, s:o}", "rpm", limit(o, "rpm", p.rpm), "tpm",
-		limit(o, "tpm", p.tpm), "itpm", limit(o, "itpm", p.itpm)));
+	    json_pack("{s:o, s:o, s:o}", "rpm", limit(l.rpm), "tpm",
+		limit(l.tpm), "itpm", limit(l.itpm)));
+	if (slot != NULL)
+		json_object_set_new(o, "live",
+		    credential_live((uint32_t)json_integer_value(slot), &l));
 	json_object_del(o, "slot");
 }
 

@@ -2,7 +2,11 @@
 #ifndef API_MANAGE_CREDENTIALS_H
 #define API_MANAGE_CREDENTIALS_H
 
+#include <stdint.h>
+
 #include "api/manage/manage.h"
+
+struct health_limits;
 
 /* The handlers api_credential_WHAT, of an account, and
  * api_platform_credential_WHAT, of the platform, made of credential_WHAT. */
@@ -20,5 +24,8 @@ extern const struct manage_object credential_object;
 /* Take from a credential as it is shown what changes by itself: the rest is for
  * the record. */
 void credential_settled(json_t *shown);
+
+/* How it fares, as all workers of this host know it; a new reference. */
+json_t *credential_live(uint32_t slot, const struct health_limits *);
 
 #endif

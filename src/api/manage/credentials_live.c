@@ -1,0 +1,215 @@
+/*
+ * How keys for model providers fare: what all workers of this host know of
+ * each, trying one, and the operator's word against the breaker's.
+ */
+#include <string.h>
+
+#include "api/manage/credentials.h"
+#include "api/manage/store.h"
+#include "gateway/health.h"
+#include "gateway/seal.h"
+#include "gateway/store.h"
+#include "http/request.h"
+#include "llm/llm.h"
+#include "secret/secret.h"
+#include "sso/fetch.h"
+#include "sso/sso.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+#include "util/banned.h"
+
+#define WAIT (10 * CLOCK_S)
+#define TRY_WAIT (10 * CLOCK_S)
+
+static json_t *
+number_or_null(int64_t n, bool known)
+{
+	return known ? json_integer(n) : json_null();
+}
+
+/* A moment of our clock as people read it. */
+static json_t *
+moment(int64_t at, int64_t now)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	if (at <= 0)
+		return json_null();
+	clock_rfc3339(clock_wall_us() + (at - now) / 1000, text);
+	return json_string(text);
+}
+
+static json_t *
+outcomes(uint32_t slot)
+{
+	json_t *o = json_object();
+	struct health_counts c;
+
+	health_counts(slot, &c);
+	for (int i = 0; i < HEALTH_OUTCOMES; i++)
+		json_object_set_new(o,
+		    health_outcome_name((enum health_outcome)i),
+		    json_integer((json_int_t)c.outcomes[i]));
+	return o;
+}
+
+json_t *
+credential_live(uint32_t slot, const struct health_limits *limits)
+{
+	struct health_view v;
+	int64_t now = clock_mono();
+
+	health_look(slot, 0, limits, now, &v);
+	return json_pack("{s:s, s:s, s:o, s:o, s:i, s:i, s:f, s:o, s:o, s:o, "
+			 "s:o}",
+	    "state", health_state_name(v.state), "reason",
+	    health_reason_name(v.reason), "since", moment(v.since, now),
+	    "until", moment(v.until, now), "failures", v.failures, "in_flight",
+	    v.inflight, "load", v.load, "rpm_left",
+	    number_or_null(v.rpm_left, v.rpm_left >= 0), "tpm_left",
+	    number_or_null(v.tpm_left, v.tpm_left >= 0), "itpm_left",
+	    number_or_null(v.itpm_left, v.itpm_left >= 0), "outcomes",
+	    outcomes(slot));
+}
+
+/* --- trying --------------------------------------------------------------- */
+
+/* Its key and address, as a call would have them; *key is the caller's to free.
+ */
+static int
+open_access(struct manage *m, const char *id, const char **provider,
+    struct secret **key, struct llm_access *access, struct err *e)
+{
+	struct db_call call = { .stmt = &gateway_store_sealed,
+		.param = { m->account, id },
+		.nparams = 2 };
+	const struct db_result *r;
+	struct uuid row;
+
+	if (id_parse(id, strlen(id), &row) != 0 ||
+	    manage_read(m, &call, e) != 0)
+		return -1;
+	r = call.result;
+	if (db_rows(r) == 0)
+		return err_set(e, ERR_NOT_FOUND, "nothing has this id");
+	if (seal_open(m->app->vault, m->whose, &row, db_text(r, 0, 2),
+		db_len(r, 0, 2), db_int(r, 0, 3), m->req->started + WAIT, key,
+		e) != 0)
+		return -1;
+	*provider = db_text(r, 0, 0);
+	*access =
+	    (struct llm_access){ .key = (const char *)secret_bytes(*key) };
+	if (!db_null(r, 0, 1)) {
+		access->base = db_text(r, 0, 1);
+		access->own_base = true;
+		if (m->who->account != NULL)
+			access->egress = sso_fetcher(m->app->sso)->egress;
+	}
+	return 0;
+}
+
+/* What is wrong, for people; NULL nothing. */
+static const char *
+problem_of(const void *ctx, const struct llm_probe *p)
+{
+	if (p->status >= 200 && p->status < 300)
+		return NULL;
+	if (p->status == 401 || p->status == 403)
+		return "The provider refuses the key.";
+	if (p->status == 404)
+		return "The address has no list of models: is base_url right?";
+	return mem_printf(ctx, "The provider answered %d.", p->status);
+}
+
+static int
+credential_test(struct manage *m, struct err *e)
+{
+	json_auto_t *answer = NULL;
+	struct llm_access access;
+	struct llm_probe p = { 0 };
+	struct err why = { 0 };
+	struct secret *key = NULL;
+	const char *provider, *problem;
+	char id[UUID_TEXT];
+	int rc;
+
+	if (manage_id(m, "credential_id", id, e) != 0 ||
+	    open_access(m, id, &provider, &key, &access, e) != 0)
+		return -1;
+	rc = llm_try(sso_fetcher(m->app->sso)->net, provider, &access,
+	    clock_mono() + TRY_WAIT, &p, &why);
+	secret_free(key);
+	problem = rc != 0 ? why.text : problem_of(m->ctx, &p);
+	answer = json_pack("{s:b, s:o, s:o, s:s?}", "ok", problem == NULL,
+	    "status", number_or_null(p.status, p.status != 0), "took_ms",
+	    number_or_null(p.took / CLOCK_MS, p.status != 0), "problem",
+	    problem);
+	return manage_answer(m, 200, answer, NULL);
+}
+CREDENTIAL_HANDLER(test)
+
+/* --- the breaker ---------------------------------------------------------- */
+
+struct order {
+	const char *word;
+	uint32_t slot;
+};
+
+static int
+breaker_apply(struct manage *m, void *arg, const struct manage_found *found,
+    struct manage_change *c, struct err *e)
+{
+	const struct order *o = arg;
+
+	(void)m;
+	(void)e;
+	credential_settled(found->json);
+	c->after = json_copy(found->json);
+	json_object_set_new(c->after, "breaker", json_string(o->word));
+	return 0;
+}
+
+static enum health_order
+order_of(const char *word)
+{
+	if (strcmp(word, "open") == 0)
+		return HEALTH_OPEN_IT;
+	return strcmp(word, "close") == 0 ? HEALTH_CLOSE_IT : HEALTH_RESET_IT;
+}
+
+/* Its place in shared memory, which is no part of what is shown. */
+static int
+slot_of(struct manage *m, const char *id, uint32_t *slot, struct err *e)
+{
+	struct db_call call = { .stmt = &manage_store_credential,
+		.param = { m->account, id },
+		.nparams = 2 };
+
+	if (manage_read(m, &call, e) != 0)
+		return -1;
+	if (db_rows(call.result) == 0)
+		return err_set(e, ERR_NOT_FOUND, "nothing has this id");
+	*slot = (uint32_t)db_int(call.result, 0, 1);
+	return 0;
+}
+
+/* What is recorded happens, and nothing happens that is not. */
+static int
+credential_breaker(struct manage *m, struct err *e)
+{
+	struct order o = { 0 };
+	char id[UUID_TEXT];
+
+	if (manage_id(m, "credential_id", id, e) != 0 ||
+	    manage_body(m, "credential_breaker", e) != 0 ||
+	    slot_of(m, id, &o.slot, e) != 0)
+		return -1;
+	o.word = manage_text(m, "action");
+	if (manage_update(m, &credential_object, id, "credential.breaker",
+		breaker_apply, &o, e) < 0)
+		return -1;
+	health_set(o.slot, order_of(o.word), clock_mono());
+	return manage_show(m, &credential_object, id, 200, e);
+}
+CREDENTIAL_HANDLER(breaker)
