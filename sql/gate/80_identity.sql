@@ -60,6 +60,20 @@ $$;
 REVOKE ALL ON FUNCTION gate.person_password(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.person_password(uuid) TO sb_admin;
 
+-- By what she shows that it is her, and not somebody at her desk: her password,
+-- or, where she has none, that her sign-in has just begun.
+CREATE OR REPLACE FUNCTION gate.person_proof(p_user uuid, p_sign_in uuid)
+RETURNS TABLE (password_hash text, has_password boolean, is_fresh boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT u.password_hash, u.has_password, EXISTS (SELECT FROM sign_ins s
+		WHERE s.id = p_sign_in AND s.user_id = u.id AND s.ended_at IS NULL
+			AND s.created_at > now() - interval '10 minutes')
+	FROM users u WHERE u.id = p_user AND u.is_active
+$$;
+REVOKE ALL ON FUNCTION gate.person_proof(uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.person_proof(uuid, uuid) TO sb_admin;
+
 -- Another password in the place of the one it was.
 CREATE OR REPLACE FUNCTION gate.person_set_password(p_user uuid, p_was text, p_hash text)
 RETURNS boolean
@@ -74,9 +88,10 @@ REVOKE ALL ON FUNCTION gate.person_set_password(uuid, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.person_set_password(uuid, text, text) TO sb_admin;
 
 -- What a person may see of herself.
+DROP FUNCTION IF EXISTS gate.person_show(uuid);
 CREATE OR REPLACE FUNCTION gate.person_show(p_user uuid)
 RETURNS TABLE (email text, display_name text, is_platform_admin boolean, memberships jsonb,
-	created_at timestamptz, last_sign_in_at timestamptz)
+	created_at timestamptz, last_sign_in_at timestamptz, has_password boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT u.email, u.display_name, u.is_platform_admin,
@@ -84,7 +99,7 @@ AS $$
 				'role', m.role) ORDER BY a.slug)
 			FROM memberships m JOIN accounts a ON a.id = m.account_id
 			WHERE m.user_id = u.id AND a.is_active), '[]'),
-		u.created_at, u.last_sign_in_at
+		u.created_at, u.last_sign_in_at, u.has_password
 	FROM users u WHERE u.id = p_user
 $$;
 REVOKE ALL ON FUNCTION gate.person_show(uuid) FROM PUBLIC;

@@ -39,8 +39,12 @@ proven(struct app *app, struct http_req *req, const struct caller *who,
 	if (guard_person(who, e) < 0 ||
 	    json_body(app, req, "password_proof", body, errors, e) < 0)
 		return -1;
-	return sign_in_prove(app->db, &who->key->id,
-	    json_body_text(*body, "password"), deadline_of(req), e);
+	if (sign_in_prove(app->db, &who->key->id, &who->sign_in,
+		json_body_text(*body, "password"), deadline_of(req), e) == 0)
+		return 0;
+	if (e->code == ERR_INVALID)
+		*errors = validate_one("/password", e->text);
+	return -1;
 }
 
 /* What an app calls it: the person's address. */

@@ -105,7 +105,8 @@ passkeys_add(struct app *app, struct http_req *req, struct http_resp *resp,
 
 int
 passkeys_prove(struct app *app, struct http_req *req, struct http_resp *resp,
-    const json_t *response, struct token *t, struct err *e)
+    const struct token *first, const json_t *response, struct token *t,
+    struct err *e)
 {
 	char client[ADDRESS_CLIENT_TEXT];
 	const struct sign_in_from from = { req->client_address,
@@ -116,7 +117,7 @@ passkeys_prove(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (take_state(app, req, resp, PASSKEY_USE, NULL, &asked, e) != 0)
 		return -1;
 	return passkey_prove(
-	    app->db, &asked, response, &from, deadline_of(req), t, e);
+	    app->db, &asked, first, response, &from, deadline_of(req), t, e);
 }
 
 /* --- one's own ----------------------------------------------------------- */
@@ -129,8 +130,12 @@ proven(struct app *app, struct http_req *req, const struct caller *who,
 	if (guard_person(who, e) < 0 ||
 	    json_body(app, req, "password_proof", body, errors, e) < 0)
 		return -1;
-	return sign_in_prove(app->db, &who->key->id,
-	    json_body_text(*body, "password"), deadline_of(req), e);
+	if (sign_in_prove(app->db, &who->key->id, &who->sign_in,
+		json_body_text(*body, "password"), deadline_of(req), e) == 0)
+		return 0;
+	if (e->code == ERR_INVALID)
+		*errors = validate_one("/password", e->text);
+	return -1;
 }
 
 void
@@ -265,7 +270,7 @@ api_auth_passkey(struct app *app, struct http_req *req, struct http_resp *resp,
 
 	(void)who;
 	if (json_body(app, req, "passkey_assertion", &body, &errors, &e) < 0 ||
-	    passkeys_prove(app, req, resp, body, &t, &e) < 0 ||
+	    passkeys_prove(app, req, resp, NULL, body, &t, &e) < 0 ||
 	    begin(app, req, &t, refresh, &access, &e) < 0) {
 		problem_send(req, resp, &e, errors);
 		return;

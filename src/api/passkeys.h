@@ -23,8 +23,10 @@ int passkeys_place(struct app *, const struct http_req *,
 int passkeys_add(struct app *, struct http_req *, struct http_resp *,
     const struct caller *who, const char *name, const json_t *response,
     json_t **ret, struct err *e);
-/* Who it is, by the cookie's challenge, which goes. */
+/* Who it is, by the cookie's challenge, which goes.  ${first} as for
+ * passkey_prove(). */
 int passkeys_prove(struct app *, struct http_req *, struct http_resp *,
-    const json_t *response, struct token *t, struct err *e);
+    const struct token *first, const json_t *response, struct token *t,
+    struct err *e);
 
 #endif

@@ -143,10 +143,9 @@ const struct schema schemas[] = {
 { "password_proof", J({
   "type": "object",
   "examples": [{"password": "Zwoelf Boxkaempfer jagen Igel"}],
-  "required": ["password"],
   "additionalProperties": false,
   "properties": {
-    "password": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "The person's own, once more."}
+    "password": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "The person's own, once more. Who has none (has_password of /api/v1/me), since she comes by her organisation's provider, leaves it out: a sign-in of the last ten minutes is enough."}
   }
 }) },
 { "second_factor_code", J({
@@ -302,7 +301,7 @@ const struct schema schemas[] = {
 }) },
 { "person", J({
   "type": "object",
-  "required": ["id", "email", "display_name", "is_platform_admin", "memberships", "created_at", "last_sign_in_at"],
+  "required": ["id", "email", "display_name", "is_platform_admin", "memberships", "created_at", "last_sign_in_at", "has_password"],
   "properties": {
     "id": {"type": "string", "format": "uuid"},
     "email": {"type": "string"},
@@ -318,7 +317,8 @@ const struct schema schemas[] = {
       }
     }},
     "created_at": {"type": "string", "format": "date-time"},
-    "last_sign_in_at": {"type": ["string", "null"], "format": "date-time"}
+    "last_sign_in_at": {"type": ["string", "null"], "format": "date-time"},
+    "has_password": {"type": "boolean"}
   }
 }) },
 { "sign_in_page", J({

@@ -403,8 +403,9 @@ use(struct db_pool *db, const struct webauthn_asked *asked,
 
 static int
 prove(struct db_pool *db, const struct webauthn_asked *asked,
-    const json_t *response, const struct sign_in_from *from, int64_t deadline,
-    const void *ctx, struct token *t, struct err *e)
+    const struct token *first, const json_t *response,
+    const struct sign_in_from *from, int64_t deadline, const void *ctx,
+    struct token *t, struct err *e)
 {
 	struct found *f = mem_new(ctx, struct found);
 	int64_t now = clock_mono();
@@ -417,6 +418,10 @@ prove(struct db_pool *db, const struct webauthn_asked *asked,
 	if (throttle_check(name, from->client, now, &wait) != 0)
 		return refuse(e);
 	rc = look(db, asked, response, deadline, ctx, f, &counter, e);
+	if (rc == 1 && first != NULL && !id_eq(&first->user, &f->token.user)) {
+		(void)err_set(e, ERR_INVALID, "the password was another's");
+		rc = 0;
+	}
 	if (rc == 0) {
 		log_event(LOG_INFO, "passkey_refused", "passkey",
 		    f->id[0] != '\0' ? f->id : NULL, "address", from->address,
@@ -424,7 +429,9 @@ prove(struct db_pool *db, const struct webauthn_asked *asked,
 		throttle_failed(name, from->client, now);
 		return refuse(e);
 	}
-	if (rc < 0 || sign_in_own(db, &f->token.user, deadline, ctx, e) != 0 ||
+	if (rc < 0 ||
+	    (first == NULL &&
+		sign_in_own(db, &f->token.user, deadline, ctx, e) != 0) ||
 	    use(db, asked, f, counter, from, deadline, ctx, e) != 0)
 		return -1;
 	*t = f->token;
@@ -433,11 +440,12 @@ prove(struct db_pool *db, const struct webauthn_asked *asked,
 
 int
 passkey_prove(struct db_pool *db, const struct webauthn_asked *asked,
-    const json_t *response, const struct sign_in_from *from, int64_t deadline,
-    struct token *t, struct err *e)
+    const struct token *first, const json_t *response,
+    const struct sign_in_from *from, int64_t deadline, struct token *t,
+    struct err *e)
 {
 	void *ctx = mem_root("passkey");
-	int rc = prove(db, asked, response, from, deadline, ctx, t, e);
+	int rc = prove(db, asked, first, response, from, deadline, ctx, t, e);
 
 	mem_free(ctx);
 	return rc;

@@ -57,10 +57,13 @@ char *passkey_use_begin(
  * Who it is, by ${response} (schema passkey_assertion): 0 with *t, which says
  * that a second factor was shown.  ERR_UNKNOWN with one text for whatever is
  * wrong with it, also for a throttled attempt; kind "sso-required" when she
- * must come by her organisation's provider.
+ * must come by her organisation's provider.  ${first}: whose password, or whose
+ * provider's word, was shown before (else NULL): then only she is let in, and
+ * it is her second factor, however she came.
  */
 int passkey_prove(struct db_pool *, const struct webauthn_asked *,
-    const json_t *response, const struct sign_in_from *, int64_t deadline,
-    struct token *t, struct err *e);
+    const struct token *first, const json_t *response,
+    const struct sign_in_from *, int64_t deadline, struct token *t,
+    struct err *e);
 
 #endif

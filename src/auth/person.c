@@ -34,12 +34,13 @@ person_show(struct db_pool *db, const struct uuid *user, int64_t deadline,
 		rc = err_set(e, ERR_NOT_FOUND, "this person is no more");
 	if (rc == 0) {
 		r = call.result;
-		*ret = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:o}", "id",
-		    id, "email", db_text(r, 0, 0), "display_name",
+		*ret = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:o, s:b}",
+		    "id", id, "email", db_text(r, 0, 0), "display_name",
 		    db_text(r, 0, 1), "is_platform_admin",
 		    (int)db_bool(r, 0, 2), "memberships",
 		    json_loads(db_text(r, 0, 3), 0, NULL), "created_at",
-		    db_text(r, 0, 4), "last_sign_in_at", text_or_null(r, 0, 5));
+		    db_text(r, 0, 4), "last_sign_in_at", text_or_null(r, 0, 5),
+		    "has_password", (int)db_bool(r, 0, 6));
 	}
 	mem_free(ctx);
 	return rc;

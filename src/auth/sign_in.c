@@ -496,19 +496,39 @@ find(struct db_pool *db, const char *user, int64_t deadline, const void *ctx,
 	           : err_set(e, ERR_NOT_FOUND, "this person is no more");
 }
 
-int
-sign_in_prove(struct db_pool *db, const struct uuid *user, const char *password,
-    int64_t deadline, struct err *e)
+static int
+proof(const struct db_result *r, const char *password, const void *ctx,
+    struct err *e)
 {
+	if (db_rows(r) == 0)
+		return err_set(e, ERR_NOT_FOUND, "this person is no more");
+	if (db_bool(r, 0, 1))
+		return password != NULL ? right(r, password, ctx, e)
+		                        : err_set(e, ERR_INVALID, "is needed");
+	return db_bool(r, 0, 2)
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+			 "sign in anew: this sign-in is older than ten "
+			 "minutes, and there is no password to show instead");
+}
+
+int
+sign_in_prove(struct db_pool *db, const struct uuid *user,
+    const struct uuid *sign_in, const char *password, int64_t deadline,
+    struct err *e)
+{
+	char id[UUID_TEXT], sign_in_id[UUID_TEXT];
+	struct db_call call = { .stmt = &auth_store_person_proof,
+		.param = { id, sign_in_id },
+		.nparams = 2 };
 	void *ctx = mem_root("prove");
-	const struct db_result *r;
-	char id[UUID_TEXT];
 	int rc;
 
 	id_format(user, id);
-	rc = find(db, id, deadline, ctx, &r, e);
+	id_format(sign_in, sign_in_id);
+	rc = db_run(db, DB_CONTROL, NULL, &call, 1, deadline, ctx, e);
 	if (rc == 0)
-		rc = right(r, password, ctx, e);
+		rc = proof(call.result, password, ctx, e);
 	mem_free(ctx);
 	return rc;
 }

@@ -88,11 +88,17 @@ int sign_in_end_refresh(struct db_pool *, const char *text,
 int sign_in_end(struct db_pool *, const struct uuid *user,
     const struct uuid *id, const char *reason, const struct audit_entry *who,
     int64_t deadline, int64_t *n, struct err *e);
+/*
+ * Is it ${user} who asks, and not somebody at her desk?  By ${password} (NULL:
+ * none was shown); who has none, since she comes by her organisation's
+ * provider, shows it by her sign-in ${sign_in} of the last ten minutes.
+ * ERR_DENIED: no; ERR_INVALID: her password has to be shown, or cannot be one.
+ */
+int sign_in_prove(struct db_pool *, const struct uuid *user,
+    const struct uuid *sign_in, const char *password, int64_t deadline,
+    struct err *e);
 /* A new password, after the old one; ends every sign-in.  ERR_DENIED when the
  * old one is wrong, ERR_INVALID when the new one may be none. */
-/* Is ${password} that of ${user}?  ERR_DENIED: no. */
-int sign_in_prove(struct db_pool *, const struct uuid *user,
-    const char *password, int64_t deadline, struct err *e);
 int sign_in_change_password(struct db_pool *, const struct uuid *user,
     const char *old, const char *new, const struct sign_in_from *,
     int64_t deadline, struct err *e);

@@ -53,11 +53,15 @@ const struct db_stmt auth_store_person_set_password = {
 	"SELECT gate.found(gate.person_set_password($1, $2, $3)::int, 'person')"
 };
 
+const struct db_stmt auth_store_person_proof = { "auth_person_proof",
+	"SELECT password_hash, has_password, is_fresh"
+	" FROM gate.person_proof($1, $2)" };
+
 const struct db_stmt auth_store_person_show = { "auth_person_show",
 	"SELECT email, display_name, is_platform_admin, memberships, " ROWS_UTC(
-	    "created_at") ", " ROWS_UTC("last_sign_in_at") " FROM "
-							   "gate.person_show($"
-							   "1)" };
+	    "created_at") ", " ROWS_UTC("last_sign_in_at") ", has_password"
+							   " FROM gate.person_"
+							   "show($1)" };
 
 const struct db_stmt auth_store_sign_in_begin = { "auth_sign_in_begin",
 	"SELECT gate.found(gate.sign_in_begin($1, $2, $3, $4::bytea, $5, $6,"

@@ -21,7 +21,8 @@ extern const struct db_stmt auth_store_person_by_email,
     auth_store_person_show, auth_store_sign_in_begin,
     auth_store_sign_in_refresh, auth_store_sign_in_of,
     auth_store_sign_in_end_one, auth_store_sign_in_end_all, auth_store_sign_ins,
-    auth_store_sign_in_proven, auth_store_sign_in_unproven;
+    auth_store_sign_in_proven, auth_store_sign_in_unproven,
+    auth_store_person_proof;
 /* (user) -> slug of the account whose provider she must come by; no row: none.
  */
 extern const struct db_stmt auth_store_sso_required;

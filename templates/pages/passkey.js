@@ -1,4 +1,4 @@
-// Passkeys on /login and /me: asks the authenticator and sends what it says with
+// Passkeys on /login, /login/code and /me: asks the authenticator and sends what it says with
 // the form.  Without this script the forms stay hidden.
 'use strict';
 (() => {
@@ -30,8 +30,9 @@
 	}
 
 	async function add(form) {
-		const o = await ask(form, '/api/v1/me/passkeys/options', {
-			password: form.querySelector('[type=password]').value });
+		const password = form.querySelector('[type=password]');
+		const o = await ask(form, '/api/v1/me/passkeys/options',
+			password ? { password: password.value } : {});
 		const made = await navigator.credentials.create({ publicKey: {
 			...o, challenge: bytes(o.challenge),
 			user: { ...o.user, id: bytes(o.user.id) },

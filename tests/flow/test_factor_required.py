@@ -6,6 +6,7 @@ from manage import Caller, caller, pointers
 from rig import Rig, wait_until
 from test_identity import LOGIN, PASSWORD, REFRESH
 from test_pages import Browser
+from test_passkeys import ENTER, MINE, Authenticator
 from test_second_factor import FACTOR, code, now
 
 KIND = "/problems/second-factor-required"
@@ -117,6 +118,54 @@ class FactorRequiredTest(unittest.TestCase):
         self.assertEqual(other.send("/me/second-factor/remove",
                                     password=PASSWORD + " 2").status, 303)
         self.assertEqual(ask(other).json["type"], KIND)
+
+    def test_a_passkey_is_one(self):
+        """Who adds one has shown one; who comes by it, too; by the password
+        alone, nobody."""
+        key = self.account("passkeys")
+        address = self.person("passkeys", "account_owner")
+        self.assertEqual(key.patch("", {"require_second_factor": "all"})
+                         .status, 200)
+        host = f"localhost:{self.rig.port}"
+
+        def ask(method, path, body=None, who=None, cookie=""):
+            headers = {"Host": host, "Cookie": cookie}
+            if who is not None:
+                headers.update(self.rig.auth(who.key))
+            reply = self.rig.request(method, path, body, headers)
+            self.assertIn(reply.status, (200, 201, 204), reply)
+            return reply, reply.headers.get("set-cookie", "").split(";")[0]
+        who = self.login(address, "passkeys")
+        wait_until(lambda: who.get("agents").status == 403, 2, "wanted")
+        self.refused(who)
+        began, cookie = ask("POST", MINE + "/options", {
+            "password": PASSWORD}, who)
+        device = Authenticator(f"http://{host}")
+        made, _ = ask("POST", MINE, {
+            "name": "x", "response": device.make(began.json)}, who, cookie)
+        # Her sign-in has shown one, from its next access token on.
+        self.refused(who)
+        who = self.refresh(who)
+        self.assertEqual(who.get("agents").status, 200)
+
+        def enter():
+            began, cookie = ask("POST", ENTER + "/options")
+            came, _ = ask("POST", ENTER, device.sign(began.json),
+                          cookie=cookie)
+            who = Caller(self.rig, came.json["access_token"], "passkeys")
+            who.refresh_token = came.json["refresh_token"]
+            return who
+        for who in (enter(), self.refresh(enter())):
+            self.assertEqual(who.get("agents").status, 200)
+            self.assertEqual(self.rig.chat(
+                "sales/shop", "hi", account="passkeys",
+                key=who.key).status, 404)  # let in; there is none
+        self.refused(self.login(address, "passkeys"))
+        # With the passkey goes what it has shown.
+        ask("DELETE", f"{MINE}/{made.json['id']}", {"password": PASSWORD},
+            who)
+        wait_until(lambda: who.get("agents").status != 200, 2, "gone")
+        self.refused(self.refresh(who))
 
     def test_no_way_round(self):
         key = self.account("strict")

@@ -20,7 +20,7 @@ from test_second_factor import code, now
 SIGN_INS = "/me/sign-ins/end"
 CSP = ("default-src 'none'; style-src 'self'; img-src 'self' data:; "
        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-# of the two pages with passkeys
+# of the pages with passkeys
 CSP_SCRIPT = CSP + "; script-src 'self'; connect-src 'self'"
 SCRIPT = re.compile(r'<script src="(/assets/passkey-[0-9a-f]{8}\.js)" '
                     'defer></script>')

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from rig import Rig, wait_until
 from test_identity import LOGIN, PASSWORD, REFRESH
+from test_pages import Browser
 from test_second_factor import FACTOR, code, now
 
 MINE = "/api/v1/me/passkeys"
@@ -285,6 +286,104 @@ class PasskeyTest(unittest.TestCase):
         self.assertEqual((refused.status,
                           refused.json["errors"][0]["pointer"]),
                          (422, "/response"), refused)
+
+    def test_who_has_no_password(self):
+        """Who comes by her organisation's provider has just been there."""
+        address, token = self.person()
+        self.assertTrue(self.ask("GET", "/api/v1/me", token=token).json[
+            "has_password"])
+        self.rig.sql("update users set has_password = false where email = "
+                     f"'{address}' returning 1")
+        self.assertFalse(self.ask("GET", "/api/v1/me", token=token).json[
+            "has_password"])
+
+        def begin(token):
+            return self.ask("POST", MINE + "/options", {}, token)
+        began = begin(token)
+        self.assertEqual(began.status, 200, began)
+        key = Authenticator(f"http://{self.host}")
+        done = self.ask("POST", MINE, {
+            "name": "x", "response": key.make(began.json)}, token,
+            self.cookie_of(began))
+        self.assertEqual(done.status, 201, done)
+        place = f"{MINE}/{done.json['id']}"
+        # For ten minutes, of this sign-in and no other.
+        for minutes, status in ((9, 200), (11, 403)):
+            self.rig.sql(
+                "update sign_ins set created_at = now() - interval "
+                f"'{minutes} minutes' where user_id = (select id from users "
+                f"where email = '{address}') returning 1")
+            reply = begin(token)
+            self.assertEqual(reply.status, status, reply)
+        self.assertIn("ten minutes", reply.json["detail"])
+        self.enter(key)  # another one is fresh
+        for method, path in (("POST", FACTOR), ("DELETE", place)):
+            reply = self.ask(method, path, {}, token)
+            self.assertEqual(reply.status, 403, (path, reply))
+        # Whatever she shows: there is no password that could be right.
+        self.assertEqual(self.ask("DELETE", place, {"password": PASSWORD},
+                                  token).status, 403)
+        fresh = self.enter(key).json["access_token"]
+        self.assertEqual(begin(fresh).status, 200)
+        made = self.ask("POST", FACTOR, {}, fresh)
+        self.assertEqual(made.status, 201, made)
+        self.assertEqual(self.ask("DELETE", place, {}, fresh).status, 204)
+        # One that has ended is none.
+        self.rig.sql("update sign_ins set ended_at = now(), end_reason = 'x' "
+                     "where user_id = (select id from users where email = "
+                     f"'{address}') returning 1")
+        self.assertIn(begin(fresh).status, (401, 403))
+
+    def test_in_place_of_the_code(self):
+        """After the password, by the page that asks for the code."""
+        address, token = self.person()
+        key = self.add(token)
+        token = self.enter(key).json["access_token"]
+        made = self.ask("POST", FACTOR, {"password": PASSWORD}, token)
+        self.assertEqual(self.ask("POST", FACTOR + "/confirm", {
+            "code": code(made.json["secret"], now())}, token).status, 200)
+        _, token = self.person()
+        other = self.add(token)
+        b = Browser(self.rig, self.host)
+
+        def show(key, **more):
+            options = b.ask("POST", ENTER + "/options", headers={
+                "X-Form-Token": b.token, "Origin": f"http://{self.host}",
+                "Accept": "application/json"}).json
+            b.get("/login/code")
+            return b.send("/login/code", response=json.dumps(
+                key.sign(options, **more)))
+        self.assertEqual(b.sign_in(address).headers["location"],
+                         "/login/code")
+        b.get("/login/code")
+        self.assertIn('id="passkey-use"', b.page)
+        # Another's, or a wrong one, is none; and she may try again.
+        for reply in (show(other), show(key, origin="http://evil.example"),
+                      b.send("/login/code", response="{}")):
+            self.assertIn(reply.status, (401, 422), b.text())
+            self.assertIsNone(b.cookie)
+            b.get("/login/code")
+        self.assertEqual((show(key).status, b.get("/me").status), (303, 200))
+        self.assertIn(address, b.page)
+        self.assertEqual(self.rig.sql(
+            "SELECT second_factor FROM sign_ins s JOIN users u ON u.id = "
+            f"s.user_id WHERE u.email = '{address}' ORDER BY s.id DESC "
+            "LIMIT 1"), [["t"]])
+        # Without the password before it there is no such page.
+        late = Browser(self.rig, self.host)
+        self.assertEqual(late.get("/login/code").status, 303)
+        late.get("/login")
+        self.assertEqual(late.send("/login/code", response="{}").status, 200)
+        self.assertIsNone(late.cookie)
+        # Nobody is offered what she has not got.
+        address, token = self.person()
+        made = self.ask("POST", FACTOR, {"password": PASSWORD}, token)
+        self.assertEqual(self.ask("POST", FACTOR + "/confirm", {
+            "code": code(made.json["secret"], now())}, token).status, 200)
+        b = Browser(self.rig, self.host)
+        b.sign_in(address)
+        b.get("/login/code")
+        self.assertNotIn("passkey-use", b.page)
 
     def test_adding_needs_the_password_and_the_factor(self):
         _, token = self.person()

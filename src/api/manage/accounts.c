@@ -186,10 +186,13 @@ prove(struct manage *m, struct err *e)
 		return 0;
 	if (guard_person(m->who, e) != 0)
 		return -1;
-	if (password == NULL)
-		return manage_invalid(m, e, "/password", "is needed");
-	return sign_in_prove(m->app->db, &m->who->key->id, password,
-	    m->req->started + PROOF_WAIT, e);
+	if (sign_in_prove(m->app->db, &m->who->key->id, &m->who->sign_in,
+		password, m->req->started + PROOF_WAIT, e) == 0)
+		return 0;
+	return e->code == ERR_INVALID
+	           ? manage_invalid(m, e, "/password", "%s",
+			 password == NULL ? "is needed" : "is no password")
+	           : -1;
 }
 
 static int

@@ -39,8 +39,8 @@ proven(struct app *app, struct http_req *req, const struct caller *who,
 		return -1;
 	if (strlen(password) > PASSWORD_MOST)
 		return err_set(e, ERR_DENIED, "the password is wrong");
-	return sign_in_prove(
-	    app->db, &who->key->id, password, page_deadline(req), e);
+	return sign_in_prove(app->db, &who->key->id, &who->sign_in, password,
+	    page_deadline(req), e);
 }
 
 /* As an image's address, which needs no file and no markup of ours. */

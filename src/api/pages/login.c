@@ -15,6 +15,7 @@
 #include "api/place.h"
 #include "api/problem.h"
 #include "auth/challenge.h"
+#include "auth/passkey.h"
 #include "auth/sign_in.h"
 #include "http/address.h"
 #include "http/response.h"
@@ -152,14 +153,27 @@ page_login_send(struct app *app, struct http_req *req, struct http_resp *resp,
 		page_login_show(app, req, resp, &e, NULL);
 }
 
+/* Has she a passkey to show instead?  Not to be known is no. */
+static bool
+has_passkey(
+    struct app *app, const struct http_req *req, const struct uuid *user)
+{
+	json_auto_t *list = NULL;
+
+	return passkey_list(app->db, user, page_deadline(req), &list, NULL) ==
+	           0 &&
+	       json_array_size(list) > 0;
+}
+
 static void
 show_code(struct app *app, struct http_req *req, struct http_resp *resp,
-    const struct err *e)
+    const struct challenge *c, const struct err *e)
 {
-
-	page_send(app, req, resp, e != NULL ? problem_status(e) : 200, "code",
-	    json_pack("{s:s, s:o?}", "return_to", page_return_to(app, req, ""),
-		"error", page_sentence(req, e)),
+	page_send_script(app, req, resp, e != NULL ? problem_status(e) : 200,
+	    "code",
+	    json_pack("{s:s, s:o?, s:b}", "return_to",
+		page_return_to(app, req, ""), "error", page_sentence(req, e),
+		"passkeys", (int)has_passkey(app, req, &c->token.user)),
 	    NULL);
 }
 
@@ -181,7 +195,7 @@ page_code(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (place_refused(app, req, resp))
 		return;
 	if (challenge_of(app, req, &c))
-		show_code(app, req, resp, NULL);
+		show_code(app, req, resp, &c, NULL);
 	else
 		page_go(resp, "/login");
 }
@@ -192,13 +206,33 @@ forget_step(struct app *app, const struct http_req *req, struct http_resp *resp)
 	(void)browser_aside(app, req, resp, STEP, "", -1, NULL);
 }
 
+/* The code, or a passkey of hers. */
+static int
+second(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct challenge *c, struct err *e)
+{
+	const char *code = page_field(app, req, "code");
+	char client[ADDRESS_CLIENT_TEXT];
+	const struct sign_in_from from = page_from(req, client);
+	struct token t;
+
+	if (*page_field(app, req, "response") == '\0')
+		return sign_in_second(app->db, app->vault, c,
+		    strlen(code) > CODE_MOST ? "" : code, &from,
+		    page_deadline(req), e);
+	if (page_passkey_prove(app, req, resp, &c->token, &t, e) != 0) {
+		if (e->code == ERR_UNKNOWN)
+			e->kind = "second-factor"; /* another may be tried */
+		return -1;
+	}
+	c->token.factor = true;
+	return 0;
+}
+
 void
 page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {
-	char client[ADDRESS_CLIENT_TEXT];
-	const struct sign_in_from from = page_from(req, client);
-	const char *code = page_field(app, req, "code");
 	struct err e = { 0 };
 	struct challenge c;
 	struct uuid sign_in;
@@ -209,10 +243,7 @@ page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
 		    "That took too long. Please sign in again.");
 		return;
 	}
-	if (strlen(code) > CODE_MOST)
-		code = "";
-	if (sign_in_second(app->db, app->vault, &c, code, &from,
-		page_deadline(req), &e) == 0 &&
+	if (second(app, req, resp, &c, &e) == 0 &&
 	    browser_begin_as(app, req, resp, &c.token, &sign_in, &e) == 0 &&
 	    page_sso_kept(app, req, resp, &c.token.user, &sign_in, &e) == 0) {
 		forget_step(app, req, resp);
@@ -220,7 +251,7 @@ page_code_send(struct app *app, struct http_req *req, struct http_resp *resp,
 		return;
 	}
 	if (e.code != ERR_UNKNOWN || e.kind != NULL) {
-		show_code(app, req, resp, &e);
+		show_code(app, req, resp, &c, &e);
 		return;
 	}
 	/* too many tries, or a new password meanwhile: from the beginning */

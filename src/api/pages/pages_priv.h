@@ -27,6 +27,11 @@ void page_login_show(struct app *, struct http_req *, struct http_resp *,
 int page_ask_code(struct app *, struct http_req *, struct http_resp *,
     const struct token *, const char *email, const char *to, struct err *e);
 
+/* What the script for passkeys has put into the form: the challenge's cookie
+ * goes, and it is who *${t} says, as passkeys_prove(). */
+int page_passkey_prove(struct app *, struct http_req *, struct http_resp *,
+    const struct token *first, struct token *t, struct err *e);
+
 /* 303 that no cache and no next page is to learn anything from. */
 void page_sso_lead(struct http_resp *, const char *location);
 /* Why somebody does not come in: to a browser as a page, to a program as a

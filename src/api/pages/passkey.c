@@ -45,17 +45,27 @@ read_response(struct app *app, struct http_req *req, const char *schema,
 	return validate(schema, *ret, &errors, e);
 }
 
+int
+page_passkey_prove(struct app *app, struct http_req *req,
+    struct http_resp *resp, const struct token *first, struct token *t,
+    struct err *e)
+{
+	json_auto_t *response = NULL;
+
+	if (read_response(app, req, "passkey_assertion", &response, e) != 0)
+		return -1;
+	return passkeys_prove(app, req, resp, first, response, t, e);
+}
+
 void
 page_login_passkey(struct app *app, struct http_req *req,
     struct http_resp *resp, struct caller *who)
 {
-	json_auto_t *response = NULL;
 	struct err e = { 0 };
 	struct token t = { 0 };
 
 	(void)who;
-	if (read_response(app, req, "passkey_assertion", &response, &e) != 0 ||
-	    passkeys_prove(app, req, resp, response, &t, &e) != 0 ||
+	if (page_passkey_prove(app, req, resp, NULL, &t, &e) != 0 ||
 	    browser_begin(app, req, resp, &t, &e) != 0)
 		page_login_show(app, req, resp, &e, NULL);
 	else
@@ -113,8 +123,8 @@ page_passkey_end(struct app *app, struct http_req *req, struct http_resp *resp,
 		err_set(&e, ERR_DENIED, "the password is wrong");
 		goto refuse;
 	}
-	if (sign_in_prove(
-		app->db, &who->key->id, password, page_deadline(req), &e) != 0)
+	if (sign_in_prove(app->db, &who->key->id, &who->sign_in, password,
+		page_deadline(req), &e) != 0)
 		goto refuse;
 	if (id_parse(text, strlen(text), &id) != 0) {
 		err_set(&e, ERR_NOT_FOUND, "there is no such passkey");
