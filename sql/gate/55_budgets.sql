@@ -77,6 +77,8 @@ DECLARE
 	others bigint;
 	own bigint;
 	rest bigint;
+	debt bigint;
+	need bigint;
 	more bigint := 0;
 BEGIN
 	SELECT * INTO b FROM budgets WHERE account_id = p_account AND id = p_budget;
@@ -123,12 +125,15 @@ BEGIN
 	END IF;
 
 	rest := b.amount - p.spent - others - own;
-	IF p_want > 0 AND rest >= p_want THEN
+	-- used beyond what was granted: spent already, and not left on the host
+	debt := greatest(l.settled + l.returned - l.granted, 0);
+	need := greatest(p_want - debt, 0);
+	IF p_want > 0 AND rest >= need THEN
 		SELECT count(*) INTO servers FROM budget_runs r
 		WHERE r.seen_at >= now() - interval '30 seconds' OR r.run = p_run;
 		more := CASE WHEN servers <= 1 THEN rest
-			ELSE greatest(p_want, rest / (2 * servers)) END;
-		l.granted := l.granted + more;
+			ELSE greatest(need, rest / (2 * servers)) END;
+		l.granted := l.granted + debt + more;
 	END IF;
 	UPDATE budget_periods SET spent = p.spent, unpriced = p.unpriced
 	WHERE account_id = p_account AND budget_id = p_budget AND starts_at = p_starts;

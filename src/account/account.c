@@ -13,12 +13,14 @@
 #include "account/tiers.h"
 #include "cache/row.h"
 #include "shm/epoch.h"
+#include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
 
 #include "util/banned.h"
 
 #define ABSENT_PLACES 1024
+#define BUDGET_LIMITS ((struct json_limits){ 4, 100000 })
 
 struct accounts {
 	struct tier *tier;
@@ -80,6 +82,56 @@ value_slot(const void *value)
 	return ((const struct account *)value)->slot;
 }
 
+/* A row of the array that gate.account_by_slug() makes of budgets. */
+static int
+budget_read(const void *ctx, const json_t *v, struct account_budget *b)
+{
+	const char *id, *name, *scope, *subject = NULL, *period, *unit;
+	json_int_t slot, amount;
+	int hard;
+
+	if (json_unpack((json_t *)(uintptr_t)v, "[s,I,s,s,s?,s,s,I,b]", &id,
+		&slot, &name, &scope, &subject, &period, &unit, &amount,
+		&hard) != 0 ||
+	    id_parse(id, strlen(id), &b->id) != 0 ||
+	    (subject != NULL &&
+		id_parse(subject, strlen(subject), &b->subject) != 0))
+		return -1;
+	b->slot = (uint32_t)slot;
+	b->name = mem_strdup(ctx, name);
+	b->scope = strcmp(scope, "agent") == 0 ? 'g'
+	           : strcmp(scope, "key") == 0 ? 'k'
+	                                       : 'a';
+	b->month = strcmp(period, "month") == 0;
+	b->usd = strcmp(unit, "usd") == 0;
+	b->amount = amount;
+	b->hard = hard != 0;
+	return 0;
+}
+
+static int
+budgets_read(const void *ctx, const struct row *r, int col, struct account *a)
+{
+	json_auto_t *list = NULL;
+	struct account_budget *all;
+	int n;
+
+	if (row_null(r, col))
+		return 0;
+	if (json_parse(row_text(r, col), strlen(row_text(r, col)),
+		&BUDGET_LIMITS, &list, NULL) != 0)
+		return -1;
+	n = (int)json_array_size(list);
+	all = mem_array(ctx, struct account_budget, (size_t)n);
+	for (int i = 0; i < n; i++)
+		if (budget_read(
+			ctx, json_array_get(list, (size_t)i), &all[i]) != 0)
+			return -1;
+	a->budgets = all;
+	a->nbudgets = n;
+	return 0;
+}
+
 /* The columns of account_store_by_slug. */
 static int
 value_make(void *arg, const struct row *r, void **ret, struct err *e)
@@ -103,6 +155,11 @@ value_make(void *arg, const struct row *r, void **ret, struct err *e)
 	a->origins = origin_list(c, row_text(r, 8), &a->norigins);
 	a->epoch = (uint64_t)row_int(r, 9);
 	a->platform_epoch = (uint64_t)row_int(r, 10);
+	if (budgets_read(c, r, 11, a) != 0) {
+		mem_free(c);
+		return err_set(
+		    e, ERR_INTERNAL, "an account whose budgets do not read");
+	}
 	*ret = c;
 	return 0;
 }

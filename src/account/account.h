@@ -17,6 +17,18 @@ struct lru_stats;
 
 #define ACCOUNT_UNLIMITED INT64_C(-1)
 
+/* A budget, for the ledger (usage/budget.h). */
+struct account_budget {
+	struct uuid id, subject; /* subject: nil for the account */
+	uint32_t slot;
+	const char *name;
+	char scope;     /* 'a'ccount, a'g'ent, 'k'ey */
+	bool month;     /* else a day */
+	bool usd;       /* else tokens */
+	int64_t amount; /* 1e-9 USD, or tokens */
+	bool hard;      /* refuses what would exceed it */
+};
+
 struct account {
 	struct uuid id;
 	uint32_t slot;
@@ -30,6 +42,8 @@ struct account {
 	/* Union of its widget keys' origins: exact, or ending in ":*". */
 	char **origins;
 	int norigins;
+	const struct account_budget *budgets;
+	int nbudgets;
 };
 
 /* Keeps up to ${hot} accounts in this process.  The tiers must outlive it;

@@ -18,6 +18,7 @@
 #include "llm/price.h"
 #include "shm/unstored.h"
 #include "telemetry/metric.h"
+#include "usage/budget.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
@@ -177,6 +178,30 @@ turn_history(struct chat_turn *t, struct err *e)
 	t->session_id = p->history.session;
 	snprintf(t->session_key, sizeof(t->session_key), "%s", p->history.key);
 	return 0;
+}
+
+/* What the turn is expected to use, in all budgets that it counts in: as quota,
+ * and the history, which is known now. */
+static int
+turn_budget(struct chat_turn *t, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+	struct budget_ask ask = { .account = t->account,
+		.agent = t->spec->id,
+		.key = p->ask->key->id,
+		.tokens = p->quota.tokens };
+	struct llm_usage u = { .output = t->spec->max_tokens };
+
+	if (t->account->nbudgets == 0)
+		return 0;
+	for (int i = 0; i < p->history.n; i++)
+		ask.tokens += llm_estimate_tokens(
+		    p->history.messages[i].text, p->history.messages[i].len);
+	u.input = ask.tokens - u.output;
+	if (!price_cost(p->wanted, &u, t->started_us, &ask.cost_nano))
+		ask.cost_nano = 0;
+	return budget_reserve(
+	    p->deps->db, &ask, t, p->deadline, &p->budgets, e);
 }
 
 /* From the opener's thread, which sees a turn that waits for its model: what
@@ -438,6 +463,7 @@ static const struct {
 	{ "claim", turn_claim },
 	{ "quota", turn_quota },
 	{ "history", turn_history },
+	{ "budget", turn_budget },
 	{ "open", turn_open },
 	{ "run", turn_run },
 	{ "store", turn_store },
@@ -456,6 +482,11 @@ turn_settle(struct chat_turn *t)
 		quota_settle(&p->quota, used->input + used->output);
 	else if (p->taken)
 		quota_give_back(&p->quota);
+	if (p->asked)
+		budget_settle(p->budgets, used->input + used->output,
+		    t->cost_nano, t->priced);
+	else
+		budget_release(p->budgets);
 	if (!t->status)
 		return;
 	metric_add(M_TURNS, 1);

@@ -21,8 +21,9 @@ struct chat_turn_priv {
 	struct history history;
 	struct quota_ask quota;
 	char address[96], session[96];
-	bool taken; /* requests and tokens are reserved */
-	bool asked; /* the run has begun */
+	bool taken;                  /* requests and tokens are reserved */
+	struct budget_hold *budgets; /* and this of its budgets */
+	bool asked;                  /* the run has begun */
 
 	unsigned char key_hash[32]; /* of caller and Idempotency-Key */
 	bool claimed;               /* the key is this turn's */

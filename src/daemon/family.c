@@ -24,6 +24,7 @@
 #include "gateway/health.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
+#include "usage/budget.h"
 #include "usage/quota.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -376,6 +377,7 @@ member_bury(struct family *f, unsigned slot, int status)
 	metric_slot_reaped(slot);
 	quota_reap(slot);
 	health_reap(slot, clock_mono());
+	budget_reap(slot);
 	live_reap(slot, turn_lost, &turns);
 	death_say(m, slot, status, turns);
 	distrust(m, status);

@@ -19,6 +19,7 @@
 #include "auth/token.h"
 #include "conf/conf.h"
 #include "daemon/journals.h"
+#include "daemon/ledger.h"
 #include "daemon/parts.h"
 #include "daemon/process.h"
 #include "daemon/server.h"
@@ -43,6 +44,7 @@ struct listener {
 	struct process *process;
 	struct parts *parts;
 	struct journals *journals;
+	struct ledger *ledger;
 	pthread_t thread;
 	atomic_bool stop;
 	bool known;         /* the epochs were read since it began to hear */
@@ -210,6 +212,7 @@ listener_stop(void *arg)
 	atomic_store(&l->stop, true);
 	pthread_join(l->thread, NULL);
 	journals_free(l->journals);
+	ledger_free(l->ledger);
 }
 
 int
@@ -235,6 +238,7 @@ listener_run(struct process *p)
 	l->parts->app.ready = ready;
 	l->parts->app.ready_arg = l;
 	l->journals = journals_new(p);
+	l->ledger = ledger_new(l->parts->db);
 	if (pthread_create(&l->thread, NULL, listen_main, l) != 0) {
 		log_event(LOG_ERROR, "worker_refused", "error",
 		    "no thread to listen with", NULL);

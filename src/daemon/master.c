@@ -32,8 +32,8 @@
 #include "daemon/sockets.h"
 #include "daemon/title.h"
 #include "db/journal.h"
-#include "gateway/budget.h"
 #include "gateway/health.h"
+#include "gateway/retry.h"
 #include "shm/change.h"
 #include "shm/epoch.h"
 #include "shm/pace.h"
@@ -43,6 +43,7 @@
 #include "shm/unstored.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
+#include "usage/budget.h"
 #include "usage/quota.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -320,6 +321,19 @@ journals_left(const struct conf *c)
 }
 
 static void
+budgets_map(const struct conf *c)
+{
+	char host[256], *place;
+
+	if (gethostname(host, sizeof(host)) != 0)
+		snprintf(host, sizeof(host), "localhost");
+	host[sizeof(host) - 1] = '\0';
+	place = mem_printf(NULL, "%s:%s", host, c->run_dir);
+	budget_map((uint32_t)c->max_slots, place);
+	mem_free(place);
+}
+
+static void
 memory_map(const struct conf *c)
 {
 	procs_map();
@@ -329,7 +343,8 @@ memory_map(const struct conf *c)
 	change_map();
 	quota_map((uint32_t)c->max_slots);
 	health_map((uint32_t)c->max_slots);
-	budget_map();
+	retry_map();
+	budgets_map(c);
 	pwhash_map((unsigned)c->password_hashes, (unsigned)c->password_waiting,
 	    (int)c->password_wait);
 	throttle_map();

@@ -250,3 +250,34 @@ store_worker_gone(struct db_pool *db, const struct uuid *worker,
 	id_format(worker, id);
 	return run_one(db, &c, deadline, n, e);
 }
+
+static const struct db_stmt budget_alerted = { "daemon_budget_alerted",
+	"SELECT gate.found(gate.budget_alerted($1, $2, timestamptz 'epoch' + "
+	"$3::bigint * interval '1 us'), 'alert')" };
+
+int
+store_budget_alert(struct db_pool *db, const struct uuid *account,
+    const struct uuid *budget, int64_t starts_us, int64_t deadline,
+    struct err *e)
+{
+	char aid[UUID_TEXT], id[UUID_TEXT], starts[24];
+	const struct audit_entry entry = { .action = "budget.alert",
+		.actor_kind = "system",
+		.object_kind = "budget",
+		.object_id = id };
+	struct db_call calls[2] = { { .stmt = &budget_alerted,
+	    .param = { aid, id, starts },
+	    .nparams = 3 } };
+	void *ctx = mem_root("budget");
+	int rc;
+
+	id_format(account, aid);
+	id_format(budget, id);
+	snprintf(starts, sizeof(starts), "%lld", (long long)starts_us);
+	audit_call(ctx, account, &entry, &calls[1]);
+	rc = db_run(db, DB_WRITE, account, calls, 2, deadline, ctx, e);
+	mem_free(ctx);
+	if (rc == 0)
+		return 1;
+	return e->code == ERR_NOT_FOUND ? 0 : -1;
+}

@@ -63,6 +63,11 @@ int store_account_forget(struct db_pool *, const struct store_purged *,
 /* A worker of this host is there; a worker has ended (*n: its open turns). */
 int store_worker_seen(struct db_pool *, const struct uuid *worker,
     const char *host, const char *kind, int64_t deadline, struct err *e);
+/* Record in the account's audit log that a budget wants attention: 1 done, 0
+ * somebody has in this period. */
+int store_budget_alert(struct db_pool *, const struct uuid *account,
+    const struct uuid *budget, int64_t starts_us, int64_t deadline,
+    struct err *);
 int store_worker_gone(struct db_pool *, const struct uuid *worker,
     int64_t deadline, int64_t *n, struct err *e);
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "account/account.h"
-#include "gateway/budget.h"
 #include "gateway/complete_priv.h"
 #include "gateway/credential.h"
+#include "gateway/retry.h"
 #include "llm/price.h"
 #include "net/call.h"
 #include "telemetry/log.h"
@@ -282,7 +282,7 @@ again(struct failover *f, struct llm_usage *spent)
 	if (!elsewhere(f->reply) || f->made == GATEWAY_ATTEMPTS ||
 	    !failover_left(f) || !pause_before(f))
 		return false;
-	if (!budget_retry(clock_mono())) {
+	if (!retry_may(clock_mono())) {
 		metric_add(M_PROVIDER_HELD, 1);
 		return false;
 	}
@@ -297,7 +297,7 @@ run(struct failover *f, struct err *e)
 	struct llm_usage spent = { 0 };
 	int rc = -1;
 
-	budget_call();
+	retry_call();
 	for (;;) {
 		struct candidate *c = failover_choose(f);
 

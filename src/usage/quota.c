@@ -44,7 +44,7 @@ quota_map(uint32_t max_slots)
 	map.agent_tokens = shm_map(bytes);
 	table_map();
 	seed_map(max_slots);
-	reserve_map();
+	reserve_map(RESERVE_TOKENS);
 }
 
 static int64_t
@@ -200,7 +200,8 @@ note(struct quota_ask *q)
 	if (!measured(&q->agent_tokens) || q->tokens <= 0)
 		return;
 	rate = bucket_rate(q->agent_tokens.limit, q->agent_tokens.period_s);
-	q->place = reserve_note(q->agent_slot, bucket_ticks(&rate, q->tokens));
+	q->place = reserve_note(
+	    RESERVE_TOKENS, q->agent_slot, bucket_ticks(&rate, q->tokens));
 }
 
 int
@@ -247,7 +248,7 @@ quota_give_back(struct quota_ask *q)
 	struct measure m[MEASURES];
 	int n;
 
-	reserve_clear(q->place);
+	reserve_clear(RESERVE_TOKENS, q->place);
 	q->place = 0;
 
 	if (q->account_slot > map.slots || q->agent_slot > map.slots)
@@ -265,7 +266,7 @@ quota_settle(struct quota_ask *q, int64_t used)
 
 	/* First: who dies after this line leaves the estimate taken, who dies
 	 * before has it given back; so nothing is given back twice. */
-	reserve_clear(q->place);
+	reserve_clear(RESERVE_TOKENS, q->place);
 	q->place = 0;
 	if (q->agent_slot > map.slots || !measured(&q->agent_tokens))
 		return;
@@ -308,7 +309,7 @@ reaped(uint32_t slot, int64_t owed)
 void
 quota_reap(unsigned slot)
 {
-	reserve_reap(slot, reaped);
+	reserve_reap(RESERVE_TOKENS, slot, reaped);
 	seed_reap(slot);
 }
 

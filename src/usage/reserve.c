@@ -20,7 +20,7 @@
 union place {
 	struct {
 		_Atomic(uint64_t) owner;
-		_Atomic(int64_t) ticks;
+		_Atomic(int64_t) amount;
 	};
 	char line[64];
 };
@@ -30,13 +30,13 @@ struct reserves {
 	union place place[PLACES];
 };
 
-static struct reserves *reserves; /* by process slot */
-static _Thread_local unsigned mine;
+static struct reserves *books[RESERVE_BOOKS]; /* each by process slot */
+static _Thread_local unsigned mine[RESERVE_BOOKS];
 
 void
-reserve_map(void)
+reserve_map(enum reserve_book book)
 {
-	reserves = shm_map(sizeof(*reserves) * PROCS_MAX);
+	books[book] = shm_map(sizeof(*books[book]) * PROCS_MAX);
 }
 
 static void
@@ -49,16 +49,16 @@ top_raise(struct reserves *r, unsigned to)
 }
 
 unsigned
-reserve_note(uint32_t slot, int64_t ticks)
+reserve_note(enum reserve_book book, uint32_t slot, int64_t amount)
 {
 	struct reserves *r;
 	union place *p;
 
-	if (reserves == NULL || procs_self() == NULL)
+	if (books[book] == NULL || procs_self() == NULL)
 		return 0;
-	r = &reserves[procs_self_slot()];
+	r = &books[book][procs_self_slot()];
 	for (unsigned i = 0; i < PLACES; i++) {
-		unsigned at = (mine + i) % PLACES;
+		unsigned at = (mine[book] + i) % PLACES;
 		uint64_t owner = FREE;
 
 		p = &r->place[at];
@@ -66,8 +66,8 @@ reserve_note(uint32_t slot, int64_t ticks)
 			FREE ||
 		    !atomic_compare_exchange_strong(&p->owner, &owner, CLAIMED))
 			continue;
-		mine = at;
-		atomic_store(&p->ticks, ticks);
+		mine[book] = at;
+		atomic_store(&p->amount, amount);
 		top_raise(r, at + 1);
 		atomic_store(&p->owner, PUBLISHED + slot);
 		return at + 1;
@@ -76,29 +76,31 @@ reserve_note(uint32_t slot, int64_t ticks)
 }
 
 void
-reserve_clear(unsigned place)
+reserve_clear(enum reserve_book book, unsigned place)
 {
 	if (place != 0)
 		atomic_store(
-		    &reserves[procs_self_slot()].place[place - 1].owner, FREE);
+		    &books[book][procs_self_slot()].place[place - 1].owner,
+		    FREE);
 }
 
 void
-reserve_reap(unsigned slot, void (*left)(uint32_t slot, int64_t ticks))
+reserve_reap(enum reserve_book book, unsigned slot,
+    void (*left)(uint32_t slot, int64_t amount))
 {
 	struct reserves *r;
 	unsigned top;
 
-	if (reserves == NULL || slot >= PROCS_MAX)
+	if (books[book] == NULL || slot >= PROCS_MAX)
 		return;
-	r = &reserves[slot];
+	r = &books[book][slot];
 	top = atomic_load(&r->top);
 	for (unsigned i = 0; i < top && i < PLACES; i++) {
 		uint64_t owner = atomic_load(&r->place[i].owner);
 
 		if (owner >= PUBLISHED)
 			left((uint32_t)(owner - PUBLISHED),
-			    atomic_load(&r->place[i].ticks));
+			    atomic_load(&r->place[i].amount));
 		atomic_store(&r->place[i].owner, FREE);
 	}
 	atomic_store(&r->top, 0);

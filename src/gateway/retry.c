@@ -3,7 +3,7 @@
  * repetition, and the moment up to which the trickle has been added.  Both are
  * changed by one swap each; who dies between them loses a trickle.
  */
-#include "gateway/budget.h"
+#include "gateway/retry.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -14,14 +14,14 @@
 #include "util/banned.h"
 
 #define ONE 100 /* a repetition */
-#define MOST ((int64_t)BUDGET_MOST * ONE)
+#define MOST ((int64_t)RETRY_MOST * ONE)
 
 static struct shared {
 	_Atomic int64_t left, until;
 } * shared;
 
 void
-budget_map(void)
+retry_map(void)
 {
 	shared = shm_map(sizeof(*shared));
 	atomic_store(&shared->left, MOST);
@@ -44,7 +44,7 @@ static void
 trickle(int64_t now)
 {
 	int64_t until = atomic_load(&shared->until);
-	int64_t step = CLOCK_S / ((int64_t)BUDGET_A_SECOND * ONE);
+	int64_t step = CLOCK_S / ((int64_t)RETRY_A_SECOND * ONE);
 	int64_t n = (now - until) / step;
 
 	if (n <= 0 || !atomic_compare_exchange_strong(
@@ -54,14 +54,14 @@ trickle(int64_t now)
 }
 
 void
-budget_call(void)
+retry_call(void)
 {
 	if (shared != NULL)
-		add(BUDGET_PERCENT * ONE / 100);
+		add(RETRY_PERCENT * ONE / 100);
 }
 
 bool
-budget_retry(int64_t now)
+retry_may(int64_t now)
 {
 	int64_t had;
 
@@ -77,7 +77,7 @@ budget_retry(int64_t now)
 }
 
 int64_t
-budget_left(int64_t now)
+retry_left(int64_t now)
 {
 	if (shared == NULL)
 		return -1;
