@@ -19,7 +19,7 @@ enum metric_id {
 	METRIC_COUNT
 };
 
-#define METRIC_ROUTES 160  /* rows of the route table at most */
+#define METRIC_ROUTES 256  /* rows of the route table at most */
 #define METRIC_STATUSES 24 /* distinct answer statuses kept apart */
 
 /* Bytes of shared memory for ${slots} processes. */
