@@ -322,6 +322,126 @@ class OpenAITest(unittest.TestCase):
         self.assertEqual(sent["stop_sequences"], ["END"])
         self.assertEqual(sent["top_p"], 0.5)
 
+    # -- responses -------------------------------------------------------
+
+    def respond(self, said="Hello", headers=None, **body):
+        body = dict({"model": AGENT, "input": said}, **body)
+        return self.rig.request("POST", V1 + "/responses", body,
+                                dict(self.rig.auth(), **headers or {}))
+
+    def events(self, reply):
+        """(event, data) of a stream of responses."""
+        self.assertEqual(reply.status, 200, reply)
+        found = []
+        for block in reply.body.decode().split("\n\n"):
+            if block.startswith("event: "):
+                name, data = block.split("\n")
+                found.append((name[7:], json.loads(data[6:])))
+        self.assertEqual([d["sequence_number"] for _, d in found],
+                         list(range(len(found))))
+        self.assertTrue(all(d["type"] == n for n, d in found))
+        return found
+
+    def test_response(self):
+        self.use("openai:mock-echo-usage-20x7-cached-5-reasoning-3")
+        reply = self.respond([
+            {"role": "user", "content": "before"},
+            {"type": "message", "role": "assistant", "content": [
+                {"type": "output_text", "text": "yes?"}]},
+            {"role": "user", "content": [
+                {"type": "input_text", "text": "canary 88"}]}],
+            instructions="Answer in Latin.", store=True)
+        self.assertEqual(reply.status, 200, reply)
+        body = reply.json
+        self.assertEqual(body["id"], "resp_" + reply.headers["x-turn-id"])
+        self.assertEqual((body["object"], body["status"], body["store"]),
+                         ("response", "completed", False))
+        item, = body["output"]
+        self.assertEqual((item["type"], item["role"]),
+                         ("message", "assistant"))
+        self.assertIn("canary 88", item["content"][0]["text"])
+        self.assertEqual(body["usage"], {
+            "input_tokens": 20, "input_tokens_details": {"cached_tokens": 5},
+            "output_tokens": 7, "output_tokens_details": {
+                "reasoning_tokens": 3}, "total_tokens": 27})
+        sent = self.sent()["messages"]
+        self.assertEqual([m["role"] for m in sent],
+                         ["system", "user", "assistant", "user"])
+        self.assertTrue(sent[0]["content"].endswith("Answer in Latin."))
+        self.assertEqual(self.row(reply.headers["x-turn-id"])["user_text"],
+                         "canary 88")
+
+    def test_response_stream(self):
+        self.use("openai:mock-words-4")
+        events = self.events(self.respond(stream=True))
+        names = [n for n, _ in events]
+        self.assertEqual(names[:4], [
+            "response.created", "response.in_progress",
+            "response.output_item.added", "response.content_part.added"])
+        self.assertEqual(names[-4:], [
+            "response.output_text.done", "response.content_part.done",
+            "response.output_item.done", "response.completed"])
+        said = "".join(d["delta"] for n, d in events
+                       if n == "response.output_text.delta")
+        end = events[-1][1]["response"]
+        self.assertEqual(end["output"][0]["content"][0]["text"], said)
+        self.assertEqual(end["status"], "completed")
+        self.assertEqual(end["id"], events[0][1]["response"]["id"])
+
+    def test_response_tools(self):
+        self.use("openai:mock-tool")
+        tool = dict(WEATHER["function"], type="function")
+        events = self.events(self.respond(
+            "Rain?", stream=True, tools=[tool], tool_choice="required"))
+        call = events[-1][1]["response"]["output"][-1]
+        self.assertEqual((call["type"], call["name"]),
+                         ("function_call", "get_weather"))
+        self.assertIn("response.function_call_arguments.done",
+                      [n for n, _ in events])
+        answer = self.respond([
+            {"role": "user", "content": "Rain?"}, call,
+            {"type": "function_call_output", "call_id": call["call_id"],
+             "output": "cats"}], tools=[tool])
+        self.assertEqual(answer.json["output"][0]["type"], "message", answer)
+        sent = self.sent()["messages"]
+        self.assertEqual([m["role"] for m in sent],
+                         ["system", "user", "assistant", "tool"])
+        self.assertEqual(sent[3]["content"], "cats")
+
+    def test_response_ends(self):
+        self.use("openai:mock-length")
+        body = self.respond().json
+        self.assertEqual(body["status"], "incomplete")
+        self.assertEqual(body["incomplete_details"],
+                         {"reason": "max_output_tokens"})
+        self.use("openai:mock-words-9-cut-3")
+        name, data = self.events(self.respond(stream=True))[-1]
+        self.assertEqual(name, "response.failed")
+        self.assertEqual(data["response"]["status"], "failed")
+
+    def test_response_refused(self):
+        for change, code, param in (
+                ({"previous_response_id": "resp_1"}, "unsupported_parameter",
+                 "previous_response_id"),
+                ({"background": True}, "unsupported_parameter", "background"),
+                ({"messages": []}, "unknown_parameter", "messages"),
+                ({"input": 7}, "invalid_type", "input"),
+                ({"input": []}, "invalid_value", "input"),
+                ({"input": [{"type": "file_search_call"}]},
+                 "unsupported_value", "input[0]"),
+                ({"input": [{"role": "user", "content": [
+                    {"type": "input_image", "image_url": "x"}]}]},
+                 "unsupported_value", "input[0].content[0]"),
+                ({"tools": [{"type": "web_search"}]}, "unsupported_value",
+                 "tools[0]"),
+                ({"text": {"format": {"type": "xml"}}}, "invalid_value",
+                 "text.format")):
+            self.refused(self.respond(**dict({"said": "x"}, **{
+                "said" if k == "input" else k: v
+                for k, v in change.items()})), 400, code, param)
+        self.refused(self.rig.get(V1 + "/responses/resp_1",
+                                  headers=self.rig.auth()), 404, "not_found")
+
     # -- refusals --------------------------------------------------------
 
     def test_bad_bodies(self):

@@ -4,7 +4,6 @@
  * code, so a status here is the one that the vendor uses: 400 for a value that
  * breaks a rule, where the rest of our API says 422.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "api/openai/openai.h"
@@ -134,21 +133,4 @@ openai_error_send(struct http_req *req, struct http_resp *resp,
 	problem_headers(resp, e, status);
 	reply_json(req, resp, status, body);
 	json_decref(body);
-}
-
-void
-openai_limits(struct http_resp *resp, const struct quota_state *q)
-{
-	const char *what = strstr(q->name, "token") ? "tokens" : "requests";
-	char name[48];
-
-	telling_limits(resp, q);
-	if (!q->any)
-		return;
-	snprintf(name, sizeof(name), "x-ratelimit-limit-%s", what);
-	http_setf(resp, name, "%lld", (long long)q->limit);
-	snprintf(name, sizeof(name), "x-ratelimit-remaining-%s", what);
-	http_setf(resp, name, "%lld", (long long)q->remaining);
-	snprintf(name, sizeof(name), "x-ratelimit-reset-%s", what);
-	http_setf(resp, name, "%llds", (long long)q->reset_s);
 }

@@ -101,6 +101,8 @@ int openai_check_choice(struct openai_read *);
 
 /* chat_body.c: the body of chat/completions. */
 int openai_read_chat(struct openai_read *, const json_t *body);
+/* responses_body.c: the body of responses. */
+int openai_read_response(struct openai_read *, const json_t *body);
 
 /*
  * Errors

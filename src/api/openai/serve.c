@@ -32,6 +32,23 @@
 #define EVENT_MAX ((size_t)10 * 1024 * 1024)
 #define BODY_LIMITS ((struct json_limits){ 64, 100000 })
 
+void
+openai_limits(struct http_resp *resp, const struct quota_state *q)
+{
+	const char *what = strstr(q->name, "token") ? "tokens" : "requests";
+	char name[48];
+
+	telling_limits(resp, q);
+	if (!q->any)
+		return;
+	snprintf(name, sizeof(name), "x-ratelimit-limit-%s", what);
+	http_setf(resp, name, "%lld", (long long)q->limit);
+	snprintf(name, sizeof(name), "x-ratelimit-remaining-%s", what);
+	http_setf(resp, name, "%lld", (long long)q->remaining);
+	snprintf(name, sizeof(name), "x-ratelimit-reset-%s", what);
+	http_setf(resp, name, "%llds", (long long)q->reset_s);
+}
+
 /*
  * The sink
  */

@@ -38,7 +38,7 @@ detach(void **state)
 static char *
 page(struct buf *b)
 {
-	buf_init(b, NULL, 1 << 22);
+	buf_init(b, NULL, 1 << 24);
 	metric_write(b);
 	assert_false(buf_failed(b));
 	return b->data;
