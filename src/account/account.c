@@ -86,16 +86,19 @@ value_slot(const void *value)
 static int
 budget_read(const void *ctx, const json_t *v, struct account_budget *b)
 {
-	const char *id, *name, *scope, *subject = NULL, *period, *unit;
+	const char *id, *name, *scope, *subject, *period, *unit;
+	const json_t *whose;
 	json_int_t slot, amount;
 	int hard;
 
-	if (json_unpack((json_t *)(uintptr_t)v, "[s,I,s,s,s?,s,s,I,b]", &id,
-		&slot, &name, &scope, &subject, &period, &unit, &amount,
+	if (json_unpack((json_t *)(uintptr_t)v, "[s,I,s,s,o,s,s,I,b]", &id,
+		&slot, &name, &scope, &whose, &period, &unit, &amount,
 		&hard) != 0 ||
-	    id_parse(id, strlen(id), &b->id) != 0 ||
-	    (subject != NULL &&
-		id_parse(subject, strlen(subject), &b->subject) != 0))
+	    id_parse(id, strlen(id), &b->id) != 0)
+		return -1;
+	subject = json_string_value(whose);
+	if (subject != NULL &&
+	    id_parse(subject, strlen(subject), &b->subject) != 0)
 		return -1;
 	b->slot = (uint32_t)slot;
 	b->name = mem_strdup(ctx, name);
