@@ -20,6 +20,7 @@
 #include "daemon/process.h"
 #include "daemon/purge.h"
 #include "daemon/retain.h"
+#include "daemon/shares.h"
 #include "daemon/store.h"
 #include "db/db.h"
 #include "db/journal.h"
@@ -66,7 +67,7 @@ struct jobs {
 	atomic_bool stop;
 	pthread_mutex_t mu;
 	pthread_cond_t cv;
-	char host[256];
+	char host[SHARES_HOST];
 	char turns_dir[256];
 	int64_t swept;
 	char journal_dir[256];
@@ -314,8 +315,7 @@ jobs_start(struct jobs *j)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&j->cv, &attr);
 	pthread_condattr_destroy(&attr);
-	if (gethostname(j->host, sizeof(j->host) - 1) != 0)
-		snprintf(j->host, sizeof(j->host), "localhost");
+	shares_host(j->host);
 	snprintf(j->turns_dir, sizeof(j->turns_dir), "%s/turns", c->run_dir);
 	snprintf(
 	    j->journal_dir, sizeof(j->journal_dir), "%s/journal", c->state_dir);

@@ -23,6 +23,7 @@
 #include "daemon/parts.h"
 #include "daemon/process.h"
 #include "daemon/server.h"
+#include "daemon/shares.h"
 #include "daemon/sockets.h"
 #include "db/listen.h"
 #include "shm/change.h"
@@ -45,6 +46,7 @@ struct listener {
 	struct parts *parts;
 	struct journals *journals;
 	struct ledger *ledger;
+	struct shares *shares;
 	pthread_t thread;
 	atomic_bool stop;
 	bool known;         /* the epochs were read since it began to hear */
@@ -211,6 +213,7 @@ listener_stop(void *arg)
 
 	atomic_store(&l->stop, true);
 	pthread_join(l->thread, NULL);
+	shares_free(l->shares);
 	journals_free(l->journals);
 	ledger_free(l->ledger);
 }
@@ -239,7 +242,9 @@ listener_run(struct process *p)
 	l->parts->app.ready_arg = l;
 	l->journals = journals_new(p);
 	l->ledger = ledger_new(l->parts->db);
-	if (pthread_create(&l->thread, NULL, listen_main, l) != 0) {
+	l->shares = shares_new(l->parts);
+	if (l->shares == NULL ||
+	    pthread_create(&l->thread, NULL, listen_main, l) != 0) {
 		log_event(LOG_ERROR, "worker_refused", "error",
 		    "no thread to listen with", NULL);
 		return 1;

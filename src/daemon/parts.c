@@ -31,12 +31,14 @@
 #include "daemon/mailbox.h"
 #include "daemon/models.h"
 #include "daemon/preload.h"
+#include "daemon/shares.h"
 #include "daemon/store.h"
 #include "db/db.h"
 #include "db/lane.h"
 #include "db/migrate.h"
 #include "db/writer.h"
 #include "gateway/credential.h"
+#include "gateway/share.h"
 #include "knowledge/search.h"
 #include "net/call.h"
 #include "page/pages.h"
@@ -449,6 +451,22 @@ open_limits(struct parts *p, struct err *e)
 	return 0;
 }
 
+/* The same of how credentials were found before it. */
+static int
+open_credentials(struct parts *p, struct err *e)
+{
+	char host[SHARES_HOST];
+
+	shares_host(host);
+	if (share_load(p->db, host, clock_mono() + SEED_MOST, e) == 0)
+		return 0;
+	if (++p->share_tries < SEED_TRIES)
+		return err_set(e, ERR_UNAVAILABLE, "%s", e->text);
+	log_event(LOG_ERROR, "credentials_begin_anew", "error", e->text, NULL);
+	share_skip();
+	return 0;
+}
+
 int
 parts_open(struct parts *p, struct err *e)
 {
@@ -463,7 +481,8 @@ parts_open(struct parts *p, struct err *e)
 	    tokens_read(p->app.tokens, deadline, e) != 0)
 		return -1;
 	if (p->process->kind == PROC_CHAT &&
-	    (store_prices(p->db, deadline, e) != 0 || open_limits(p, e) != 0))
+	    (store_prices(p->db, deadline, e) != 0 || open_limits(p, e) != 0 ||
+		open_credentials(p, e) != 0))
 		return -1;
 	atomic_store_explicit(&p->open, true, memory_order_release);
 	return 0;

@@ -38,7 +38,7 @@ struct parts {
 	struct knowledge *knowledge;
 	struct tiers tiers;
 	int64_t used_flushed, preloaded;
-	unsigned seed_tries;
+	unsigned seed_tries, share_tries;
 	uint64_t platform; /* epoch at which the prices were read */
 	/* Until the schema is known to be the right one, requests are refused.
 	 */

@@ -140,8 +140,15 @@ breaker_look(const struct breaker *b, int64_t now, struct health_view *v)
 		v->until = v->probe_due ? 0 : lease * CLOCK_MS;
 	} else {
 		v->state = HEALTH_CLOSED;
+		v->reason = HEALTH_WHY_NONE;
 		v->until = 0;
 	}
+}
+
+uint64_t
+breaker_stamp(const struct breaker *b)
+{
+	return (uint64_t)breaker_read(b).gen ^ atomic_load(&b->cool) << 7;
 }
 
 /* --- asking --------------------------------------------------------------- */
@@ -346,12 +353,79 @@ breaker_order(struct breaker *b, enum health_order order, int64_t now)
 
 	do {
 		w = (struct breaker_bits){ .gen = breaker_unpack(seen).gen };
-		if (order == HEALTH_OPEN_IT) {
+		w.reason = HEALTH_WHY_OPERATOR;
+		if (order == HEALTH_OPEN_IT)
 			w.state = BREAKER_OPEN;
-			w.reason = HEALTH_WHY_OPERATOR;
-		}
 	} while (!publish(b, &seen, w, true, now));
 	atomic_store(&b->probe, 0);
 	if (order != HEALTH_OPEN_IT)
 		atomic_store(&b->cool, 0);
+}
+
+/* --- what others say ------------------------------------------------------ */
+
+void
+breaker_cool_read(const struct breaker *b, int64_t *until, unsigned *power)
+{
+	uint64_t cool = atomic_load(&b->cool);
+
+	*until = cool_until(cool);
+	*power = (unsigned)(cool & COOL_POWER_MAX);
+}
+
+static void
+cool_adopt(struct breaker *b, int64_t until, unsigned power)
+{
+	uint64_t seen = atomic_load(&b->cool), next;
+
+	if (until > MS_MAX)
+		until = MS_MAX;
+	next = (uint64_t)until << COOL_UNTIL_AT | (power & COOL_POWER_MAX);
+	while (until > cool_until(seen) &&
+	       !atomic_compare_exchange_weak(&b->cool, &seen, next))
+		continue;
+}
+
+static bool
+is_news(const struct breaker *b, const struct breaker_bits *was,
+    const struct breaker_news *n)
+{
+	const struct breaker_bits *w = &n->bits;
+
+	if (was->state != BREAKER_CLOSED &&
+	    was->reason == HEALTH_WHY_OPERATOR &&
+	    w->reason != HEALTH_WHY_OPERATOR)
+		return false;
+	if (w->state != was->state)
+		return n->since > atomic_load(&b->since);
+	/* Of two that are closed each counts its own failures. */
+	return w->state != BREAKER_CLOSED && w->until > was->until;
+}
+
+void
+breaker_adopt(struct breaker *b, const struct breaker_news *n, int64_t now)
+{
+	uint64_t seen = atomic_load(&b->word);
+	struct breaker_bits w, was;
+	bool news;
+
+	do {
+		was = breaker_unpack(seen);
+		news = is_news(b, &was, n);
+		if (!news)
+			break;
+		w = n->bits;
+		w.failures &= FAILURES_MAX;
+		w.power &= POWER_MAX;
+		w.gen = was.gen;
+		if (w.until > MS_MAX)
+			w.until = MS_MAX;
+		/* A pause that has no end is an operator's. */
+		if (w.state != BREAKER_CLOSED && w.until == 0 &&
+		    w.reason != HEALTH_WHY_OPERATOR)
+			w.until = ms_end(now, 0);
+	} while (!publish(b, &seen, w, true, now));
+	if (news && n->bits.state != was.state)
+		atomic_store(&b->since, n->since);
+	cool_adopt(b, n->cool_until, n->cool_power);
 }

@@ -24,7 +24,8 @@ enum { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_OUT };
 
 /* The word, taken apart. */
 struct breaker_bits {
-	unsigned state, reason;
+	unsigned state;
+	unsigned reason;   /* of one that is closed: OPERATOR, who closed it */
 	unsigned failures; /* in a row */
 	unsigned power;    /* how often the pause was doubled */
 	unsigned gen;
@@ -42,6 +43,9 @@ struct breaker_bits breaker_unpack(uint64_t word);
 
 /* Fills state, reason, failures, since, until and probe_due. */
 void breaker_look(const struct breaker *, int64_t now, struct health_view *);
+
+/* Moves with each change of state, and each cool-down. */
+uint64_t breaker_stamp(const struct breaker *);
 
 enum breaker_may { BREAKER_NO, BREAKER_YES, BREAKER_PROBE };
 /*
@@ -66,6 +70,23 @@ bool breaker_refused(struct breaker *, unsigned gen, enum health_reason,
     int64_t retry_after_ms, int64_t now, const struct health_params *);
 bool breaker_limited(struct breaker *, int64_t retry_after_ms, int64_t now,
     const struct health_params *);
+
+/* ms of the end of the last cool-down, and how often its pause was doubled. */
+void breaker_cool_read(const struct breaker *, int64_t *until, unsigned *power);
+
+/* What another host, or this one before a restart, found; times in ms of our
+ * clock. */
+struct breaker_news {
+	struct breaker_bits bits;
+	int64_t since, cool_until;
+	unsigned cool_power;
+};
+/*
+ * Take it over where its state began later than ours, or where the state is the
+ * same and its pause ends later.  What an operator has opened, only an
+ * operator's news closes; of two cool-downs the longer one holds.
+ */
+void breaker_adopt(struct breaker *, const struct breaker_news *, int64_t now);
 
 void breaker_order(struct breaker *, enum health_order, int64_t now);
 

@@ -36,15 +36,30 @@ given(const struct health_limits *l, int k)
 	}
 }
 
-/* The limit that holds; 0: none is known. */
+/* The limit that holds when ours is ${ours}; 0: none is known. */
 static int64_t
-limit_of(const struct capacity *c, const struct health_limits *l, int k)
+limit_with(const struct capacity *c, int64_t ours, int k)
 {
-	int64_t ours = given(l, k), theirs = atomic_load(&c->limit[k]);
+	int64_t theirs = atomic_load(&c->limit[k]);
 
 	if (ours <= 0)
 		return theirs > 0 ? theirs : 0;
 	return theirs > 0 && theirs < ours ? theirs : ours;
+}
+
+static int64_t
+limit_of(const struct capacity *c, const struct health_limits *l, int k)
+{
+	return limit_with(c, given(l, k), k);
+}
+
+/* For those who know none. */
+static void
+given_note(struct capacity *c, const struct health_limits *l)
+{
+	for (int k = 0; k < CAPACITIES; k++)
+		if (atomic_load(&c->given[k]) != given(l, k))
+			atomic_store(&c->given[k], given(l, k));
 }
 
 static bool
@@ -160,6 +175,7 @@ capacity_take(struct capacity *c, const struct health_limits *l,
     const int64_t need[CAPACITIES], int64_t now, int64_t took[CAPACITIES])
 {
 	memset(took, 0, sizeof(*took) * CAPACITIES);
+	given_note(c, l);
 	for (int k = 0; k < CAPACITIES; k++) {
 		int64_t limit = limit_of(c, l, k);
 		struct bucket_rate r;
@@ -198,6 +214,20 @@ capacity_settle(struct capacity *c, const struct health_limits *l,
 			charge(&c->tat[k], &r, more, now);
 		else
 			give(c, k, -more, now);
+	}
+}
+
+void
+capacity_charge(struct capacity *c, const int64_t used[CAPACITIES], int64_t now)
+{
+	for (int k = 0; k < CAPACITIES; k++) {
+		int64_t limit = limit_with(c, atomic_load(&c->given[k]), k);
+		struct bucket_rate r;
+
+		if (limit == 0 || used[k] <= 0)
+			continue;
+		r = bucket_rate(limit, MINUTE_S);
+		charge(&c->tat[k], &r, bucket_ticks(&r, used[k]), now);
 	}
 }
 

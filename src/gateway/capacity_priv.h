@@ -31,6 +31,7 @@ struct capacity {
 	                              giving back goes no further */
 	_Atomic(int64_t) hold[CAPACITIES];  /* ns; nothing left until then */
 	_Atomic(int64_t) limit[CAPACITIES]; /* learned; 0 none */
+	_Atomic(int64_t) given[CAPACITIES]; /* the operator's, as last seen */
 };
 
 void capacity_look(const struct capacity *, const struct health_limits *,
@@ -42,6 +43,9 @@ bool capacity_take(struct capacity *, const struct health_limits *,
 void capacity_settle(struct capacity *, const struct health_limits *,
     const int64_t took[CAPACITIES], const int64_t used[CAPACITIES],
     int64_t now);
+/* So much was used elsewhere. */
+void capacity_charge(
+    struct capacity *, const int64_t used[CAPACITIES], int64_t now);
 /* Give ticks back. */
 void capacity_give(
     struct capacity *, const int64_t took[CAPACITIES], int64_t now);

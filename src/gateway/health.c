@@ -8,8 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "gateway/breaker_priv.h"
-#include "gateway/capacity_priv.h"
+#include "gateway/health_priv.h"
 #include "gateway/notes_priv.h"
 #include "shm/procs.h"
 #include "shm/shm.h"
@@ -18,30 +17,8 @@
 
 #include "util/banned.h"
 
-#define MODELS 8 /* that a credential may lack at once */
 #define MODEL_TAG UINT64_C(0x3fffff)
 #define MODEL_UNTIL_AT 22
-
-enum count {
-	COUNT_BEGUN = HEALTH_OUTCOMES,
-	COUNT_OPENINGS,
-	COUNT_COOLDOWNS,
-	COUNT_OUTS,
-	COUNT_PROBES,
-	COUNT_REFUSED,
-	COUNTS
-};
-
-struct slot {
-	_Alignas(64) struct breaker breaker;
-	_Alignas(64) struct capacity capacity;
-	/* 22 bits of the model's hash, 42 bits of ms until it may be tried. */
-	_Alignas(64) _Atomic(uint64_t) models[MODELS];
-	_Alignas(64) _Atomic(uint64_t) counts[COUNTS];
-	/* Calls under way by process: what a dead one had is set to nothing,
-	 * however far it had come. */
-	_Alignas(64) _Atomic(uint16_t) inflight[PROCS_MAX];
-};
 
 static struct {
 	uint32_t slots;
@@ -49,7 +26,7 @@ static struct {
 	struct health_params params;
 	/* Shared from here on. */
 	_Atomic(unsigned) *processes; /* above the greatest slot seen */
-	struct slot *slot;
+	struct health_slot *slot;
 	_Atomic(uint64_t) *turns;
 } map;
 
@@ -87,18 +64,25 @@ health_map(uint32_t max_slots)
 	map.turns = shm_map(sizeof(*map.turns) * ((size_t)max_slots + 1));
 	map.processes = shm_map(sizeof(*map.processes));
 	notes_map();
+	share_map(max_slots);
 	if (!map.tuned)
 		health_tune(&defaults);
 }
 
+struct health_slot *
+health_slot(uint32_t slot)
+{
+	return map.slot != NULL && slot <= map.slots ? &map.slot[slot] : NULL;
+}
+
 static void
-count(struct slot *s, unsigned which)
+count(struct health_slot *s, unsigned which)
 {
 	atomic_fetch_add_explicit(&s->counts[which], 1, memory_order_relaxed);
 }
 
 static void
-tell(struct slot *s, unsigned which, enum metric_id of_all)
+tell(struct health_slot *s, unsigned which, enum metric_id of_all)
 {
 	count(s, which);
 	metric_add(of_all, 1);
@@ -115,14 +99,14 @@ model_tag(uint64_t hash)
 }
 
 static int64_t
-model_until(const struct slot *s, uint64_t hash, int64_t now)
+model_until(const struct health_slot *s, uint64_t hash, int64_t now)
 {
 	uint64_t tag = model_tag(hash), seen;
 	int64_t until;
 
 	if (hash == 0)
 		return 0;
-	for (int i = 0; i < MODELS; i++) {
+	for (int i = 0; i < HEALTH_MODELS; i++) {
 		seen = atomic_load(&s->models[i]);
 		until = (int64_t)(seen >> MODEL_UNTIL_AT) * CLOCK_MS;
 		if ((seen & MODEL_TAG) == tag && until > now)
@@ -133,7 +117,7 @@ model_until(const struct slot *s, uint64_t hash, int64_t now)
 
 /* In the place it has, else in that of the one which ends first. */
 static void
-model_gone(struct slot *s, uint64_t hash, int64_t now)
+model_gone(struct health_slot *s, uint64_t hash, int64_t now)
 {
 	uint64_t tag = model_tag(hash), seen, first, next;
 	int64_t until = (now + CLOCK_MS - 1) / CLOCK_MS + map.params.model_ms;
@@ -145,7 +129,7 @@ model_gone(struct slot *s, uint64_t hash, int64_t now)
 	do {
 		at = 0;
 		first = UINT64_MAX;
-		for (int i = 0; i < MODELS; i++) {
+		for (int i = 0; i < HEALTH_MODELS; i++) {
 			seen = atomic_load(&s->models[i]);
 			if ((seen & MODEL_TAG) == tag) {
 				at = i;
@@ -163,7 +147,7 @@ model_gone(struct slot *s, uint64_t hash, int64_t now)
 /* --- looking -------------------------------------------------------------- */
 
 static int
-inflight(const struct slot *s)
+inflight(const struct health_slot *s)
 {
 	unsigned n = atomic_load(map.processes);
 	int sum = 0;
@@ -178,7 +162,7 @@ void
 health_look(uint32_t slot, uint64_t model_hash, const struct health_limits *l,
     int64_t now, struct health_view *v)
 {
-	const struct slot *s;
+	const struct health_slot *s;
 
 	*v = (struct health_view){
 		.rpm_left = -1, .tpm_left = -1, .itpm_left = -1, .otpm_left = -1
@@ -212,7 +196,7 @@ processes_raise(unsigned to)
 /* Noted before it is counted, and counted before it is forgotten: see
  * notes_priv.h. */
 static bool
-enter(struct health_call *c, struct slot *s)
+enter(struct health_call *c, struct health_slot *s)
 {
 	c->process = procs_self_slot();
 	c->place = notes_put(c->process, c->slot);
@@ -224,7 +208,7 @@ enter(struct health_call *c, struct slot *s)
 }
 
 static void
-leave(struct health_call *c, struct slot *s)
+leave(struct health_call *c, struct health_slot *s)
 {
 	atomic_fetch_sub(&s->inflight[c->process], 1);
 	notes_clear(c->process, c->place);
@@ -234,8 +218,8 @@ leave(struct health_call *c, struct slot *s)
 /* Noted after it is taken, cleared before it is given back: a death between
  * leaves it taken, which the minute heals, and gives nothing back twice. */
 static bool
-reserve(struct health_call *c, struct slot *s, int64_t input, int64_t output,
-    int64_t now)
+reserve(struct health_call *c, struct health_slot *s, int64_t input,
+    int64_t output, int64_t now)
 {
 	const int64_t need[CAPACITIES] = { [CAPACITY_RPM] = 1,
 		[CAPACITY_TPM] = input + output,
@@ -252,15 +236,15 @@ reserve(struct health_call *c, struct slot *s, int64_t input, int64_t output,
 }
 
 static void
-unreserve(struct health_call *c, struct slot *s, int64_t now)
+unreserve(struct health_call *c, struct health_slot *s, int64_t now)
 {
 	notes_took(c->process, c->place, (const int64_t[CAPACITIES]){ 0 });
 	capacity_give(&s->capacity, c->took, now);
 }
 
 static bool
-admitted(struct health_call *c, struct slot *s, int64_t input, int64_t output,
-    int64_t now)
+admitted(struct health_call *c, struct health_slot *s, int64_t input,
+    int64_t output, int64_t now)
 {
 	if (model_until(s, c->model_hash, now) != 0)
 		return false;
@@ -285,7 +269,7 @@ health_begin(struct health_call *c, uint32_t slot, uint64_t model_hash,
     const struct health_limits *l, int64_t input_tokens, int64_t output_tokens,
     int64_t now)
 {
-	struct slot *s;
+	struct health_slot *s;
 
 	*c = (struct health_call){ .slot = slot,
 		.model_hash = model_hash,
@@ -309,8 +293,9 @@ health_begin(struct health_call *c, uint32_t slot, uint64_t model_hash,
 }
 
 static void
-settle(struct health_call *c, struct slot *s, enum health_outcome outcome,
-    int64_t input, int64_t cached, int64_t output, int64_t now)
+settle(struct health_call *c, struct health_slot *s,
+    enum health_outcome outcome, int64_t input, int64_t cached, int64_t output,
+    int64_t now)
 {
 	int64_t used[CAPACITIES] = { 0 };
 
@@ -321,11 +306,12 @@ settle(struct health_call *c, struct slot *s, enum health_outcome outcome,
 	used[CAPACITY_OTPM] = output;
 	notes_took(c->process, c->place, (const int64_t[CAPACITIES]){ 0 });
 	capacity_settle(&s->capacity, &c->limits, c->took, used, now);
+	share_used(c->slot, s, used);
 }
 
 /* True: it opened or went out. */
 static bool
-judge(struct health_call *c, struct slot *s, enum health_outcome outcome,
+judge(struct health_call *c, struct health_slot *s, enum health_outcome outcome,
     int64_t retry_after_ms, int64_t now)
 {
 	struct breaker *b = &s->breaker;
@@ -370,14 +356,18 @@ health_end(struct health_call *c, enum health_outcome outcome,
     int64_t retry_after_ms, int64_t input_tokens, int64_t cached_tokens,
     int64_t output_tokens, int64_t now)
 {
-	struct slot *s;
+	struct health_slot *s;
+	uint64_t before;
 	bool moved;
 
 	if (map.slot == NULL || c->place == 0)
 		return false;
 	s = &map.slot[c->slot];
 	tell(s, outcome, M_ATTEMPTS + outcome);
+	before = breaker_stamp(&s->breaker);
 	moved = judge(c, s, outcome, retry_after_ms, now);
+	if (breaker_stamp(&s->breaker) != before)
+		share_changed(c->slot);
 	breaker_probe_free(&s->breaker, c->lease);
 	settle(c, s, outcome, input_tokens > 0 ? input_tokens : 0,
 	    cached_tokens > 0 ? cached_tokens : 0,
@@ -388,16 +378,10 @@ health_end(struct health_call *c, enum health_outcome outcome,
 
 /* --- and beside it -------------------------------------------------------- */
 
-static struct slot *
-slot_of(uint32_t slot)
-{
-	return map.slot != NULL && slot <= map.slots ? &map.slot[slot] : NULL;
-}
-
 void
 health_rates(uint32_t slot, const struct health_rates *r, int64_t now)
 {
-	struct slot *s = slot_of(slot);
+	struct health_slot *s = health_slot(slot);
 
 	if (s != NULL)
 		capacity_learn(&s->capacity, r, now);
@@ -406,15 +390,16 @@ health_rates(uint32_t slot, const struct health_rates *r, int64_t now)
 void
 health_set(uint32_t slot, enum health_order order, int64_t now)
 {
-	struct slot *s = slot_of(slot);
+	struct health_slot *s = health_slot(slot);
 
 	if (s == NULL)
 		return;
 	breaker_order(&s->breaker, order, now);
+	share_changed(slot);
 	if (order != HEALTH_RESET_IT)
 		return;
 	capacity_forget(&s->capacity);
-	for (int i = 0; i < MODELS; i++)
+	for (int i = 0; i < HEALTH_MODELS; i++)
 		atomic_store(&s->models[i], 0);
 	for (int i = 0; i < COUNTS; i++)
 		atomic_store(&s->counts[i], 0);
@@ -423,7 +408,7 @@ health_set(uint32_t slot, enum health_order order, int64_t now)
 void
 health_counts(uint32_t slot, struct health_counts *out)
 {
-	const struct slot *s = slot_of(slot);
+	const struct health_slot *s = health_slot(slot);
 
 	*out = (struct health_counts){ 0 };
 	if (s == NULL)
@@ -450,7 +435,7 @@ static void
 left_behind(unsigned process, uint32_t slot, const int64_t took[CAPACITIES],
     int64_t now)
 {
-	struct slot *s = slot_of(slot);
+	struct health_slot *s = health_slot(slot);
 
 	if (s == NULL)
 		return;

@@ -18,6 +18,7 @@ LEFT_OUT = {
     "audit_checkpoints": "in the export of audit", "turns_open": "still runs",
     "sso_sign_ins": "sealed tokens", "sso_spent": "minutes' bookkeeping",
     "budget_leases": "seconds of bookkeeping",
+    "credential_states": "of hosts, for hours",
 }
 TURNS = 30000
 
