@@ -105,7 +105,7 @@ class LedgerTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("ledger", env=cls.provider.env(), params={
             "threads": 128, "chat_workers": 2})
         rig.run("account", "set-limit", "acme-healthcare",

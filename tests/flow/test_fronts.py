@@ -28,7 +28,6 @@ def setUpModule():
         "heartbeat": "1s", "threads": 256,
         "widget_per_minute": WIDGET_PER_MINUTE})
     rig.add_front("apache")
-    os.mkdir(rig.path("static"))
     with open(rig.path("static", "widget.js"), "w") as f:
         f.write("/* ünïcödé */\n")
     rig.run("account", "set-limit", "acme-healthcare", "requests_per_hour",

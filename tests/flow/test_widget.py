@@ -1,11 +1,14 @@
 """Widget tokens: a page changes its widget key for one (INTERFACE: Chat;
 ROBUSTNESS C1)."""
+import gzip
 import json
+import os
+import re
 import time
 import unittest
 
 from manage import pointers
-from rig import wait_until
+from rig import SOURCE, wait_until
 from widget import (ACCOUNT, ORIGIN, OTHER, PER_MINUTE, TOKEN, WidgetCase,
                     b64, claims_of, head_of, signed)
 
@@ -262,6 +265,60 @@ class WidgetTokenTest(WidgetCase):
         # talking has its own measure
         self.assertEqual(self.rig.chat(headers=dict(
             from_, **{"X-Widget-Key": key, "Origin": ORIGIN})).status, 200)
+
+
+class WidgetFilesTest(WidgetCase):
+    """The chat's files, as the web server sends them to any site."""
+    NAME = "widget-files"
+
+    def file(self, path, **headers):
+        reply = self.rig.request("GET", path, headers=headers)
+        self.assertEqual((reply.status, reply.headers["content-type"]),
+                         (200, "text/javascript; charset=utf-8"), path)
+        self.assertEqual((reply.headers["access-control-allow-origin"],
+                          reply.headers["cross-origin-resource-policy"]),
+                         ("*", "cross-origin"))
+        return reply
+
+    def test_the_launcher_is_small(self):
+        """It and all that it loads, compressed; names change with what is
+        in them."""
+        plain = self.file("/widget.js")
+        small = self.file("/widget.js", **{"Accept-Encoding": "gzip"})
+        self.assertEqual(small.headers["content-encoding"], "gzip")
+        self.assertEqual(gzip.decompress(small.body), plain.body)
+        self.assertLessEqual(len(small.body), 10 * 1024)
+        self.assertEqual(plain.headers["cache-control"],
+                         "public, max-age=300")
+        folder = re.search(rb"static/widget-[0-9a-f]{12}/", plain.body)
+        self.assertTrue(folder, plain.body[:600])
+        folder, all_of_it, wanted = "/" + folder.group().decode(), 0, {
+            "chat.js"}
+        for name in iter(lambda: wanted and wanted.pop(), set()):
+            part = self.file(folder + name)
+            self.assertEqual(part.headers["cache-control"],
+                             "public, max-age=31536000, immutable")
+            wanted |= {n.decode() for n in re.findall(
+                rb"from '\./([a-z]+\.js)'", part.body)}
+            all_of_it += len(self.file(folder + name, **{
+                "Accept-Encoding": "gzip"}).body)
+        self.assertLess(all_of_it, 40 * 1024)
+        missing = self.rig.get(folder + "none.js")
+        self.assertEqual(missing.status, 404)
+        self.assertNotIn("cache-control", missing.headers)
+
+    def test_nothing_a_policy_would_refuse(self):
+        """No HTML from text, no style attribute, no code from text."""
+        root = os.path.join(SOURCE, "static")
+        for base, _, files in os.walk(root):
+            for name in files:
+                with open(os.path.join(base, name)) as f:
+                    text = f.read()
+                for bad in ("innerHTML", "outerHTML", "insertAdjacentHTML",
+                            "document.write", "eval(", "new Function",
+                            "DOMParser", ".style", "setAttribute('style'",
+                            "createContextualFragment", "srcdoc"):
+                    self.assertNotIn(bad, text, name)
 
 
 class WidgetLimitsTest(WidgetCase):

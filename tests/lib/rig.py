@@ -203,6 +203,9 @@ class Rig:
             shutil.copy2(made, self.path("etc", "pages"))
         shutil.copytree(os.path.join(SOURCE, "etc", "demo"),
                         self.path("etc", "demo"))
+        subprocess.run([os.path.join(SOURCE, "scripts", "lib", "static"),
+                        os.path.join(SOURCE, "static"), self.path("static")],
+                       check=True)
         for base, dirs, files in os.walk(self.dir):
             for entry in dirs + files:
                 self._own(os.path.join(base, entry))
