@@ -30,6 +30,14 @@ struct wanted {
 	void *arg;
 };
 
+static _Thread_local const char *from = "hot";
+
+const char *
+tier_from(void)
+{
+	return from;
+}
+
 /* Is a row from the warm tier as new as anybody has heard? */
 static bool
 row_current(const struct tier_ops *o, const struct row *r)
@@ -126,8 +134,10 @@ value_make(
 
 	if (warm_get(warm, o->kind, w->warm, ctx, &row) &&
 	    row_current(o, &row)) {
+		from = "warm";
 		metric_add(M_CACHE_HITS_WARM + (enum metric_id)o->kind, 1);
 	} else {
+		from = "cold";
 		metric_add(M_CACHE_MISSES_WARM + (enum metric_id)o->kind, 1);
 		rc = read_cold(w, key, deadline, ctx, &row, e);
 		if (rc == 1)
@@ -174,6 +184,7 @@ tier_get(struct tier *t, const char *key, const char *warm, void *arg,
 	const struct tier_ops *o = t->ops;
 	void *value;
 
+	from = "hot";
 	if (lru_get(t->lru, key, &w, deadline, &value, e) != 0)
 		return -1;
 	if (proof_hold(t->tiers->db, o->slot_of(value), o->platform >= 0,

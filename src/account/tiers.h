@@ -63,6 +63,9 @@ void tier_free(struct tier *);
  */
 int tier_get(struct tier *, const char *key, const char *warm, void *arg,
     int64_t deadline, void **ret, struct err *e);
+/* Where this thread's last tier_get() that was well had its value from: "hot",
+ * "warm" or "cold"; static.  Who waited for another's look-up had it hot. */
+const char *tier_from(void);
 void tier_stats(struct tier *, struct lru_stats *out);
 /* Tell the metrics what has happened since the last time; one thread. */
 void tier_tell(struct tier *);

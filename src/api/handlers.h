@@ -32,6 +32,7 @@ API_HANDLER(api_openai_responses); /* openai/responses.c */
 API_HANDLER(api_probe); /* probe.c: for switchboard doctor */
 
 API_HANDLER(api_turn_get);  /* sessions.c: GET .../turns/{turn_id} */
+API_HANDLER(api_turn_why);  /* sessions.c: GET .../turns/{turn_id}/why */
 API_HANDLER(api_turn_stop); /* sessions.c: DELETE of the same */
 API_HANDLER(api_messages);  /* sessions.c: GET .../sessions/{}/messages */
 API_HANDLER(api_feedback);  /* sessions.c: POST .../messages/{id}/feedback */
@@ -156,6 +157,7 @@ API_HANDLER(api_sso_test);
 API_HANDLER(api_sso_domain_list);
 API_HANDLER(api_sso_domain_add);
 API_HANDLER(api_sso_domain_remove);
+API_HANDLER(api_turn_why_get); /* manage/activities.c */
 API_HANDLER(api_session_list); /* manage/sessions.c */
 API_HANDLER(api_session_get);
 API_HANDLER(api_budget_list); /* manage/budgets.c */

@@ -431,6 +431,72 @@ const struct schema schemas[] = {
     "finished_at": {"type": "string", "format": "date-time"}
   }
 }) },
+{ "turn_why", J({
+  "type": "object",
+  "required": ["turn_id", "status", "finish_reason", "error", "recorded", "rounds", "account_from", "agent_from", "model_wanted", "model_used", "model_rule", "strategy", "drill", "limit", "candidates", "candidates_more", "attempts", "attempts_more"],
+  "properties": {
+    "turn_id": {"type": "string", "format": "uuid"},
+    "status": {"enum": ["running", "completed", "failed", "cancelled"]},
+    "finish_reason": {"oneOf": [{"$ref": "#/components/schemas/finish_reason"}, {"type": "null"}]},
+    "error": {"type": ["string", "null"]},
+    "recorded": {"type": "boolean", "description": "false: nothing was, since it runs still, was lost with its worker, or is of an older version."},
+    "rounds": {"type": "integer", "minimum": 0, "description": "How often the model was asked: tools need several."},
+    "account_from": {"enum": ["hot", "warm", "cold", null], "description": "Which tier of the cache had the account."},
+    "agent_from": {"enum": ["hot", "warm", "cold", null], "description": "Which tier had the agent's configuration."},
+    "model_wanted": {"type": ["string", "null"]},
+    "model_used": {"type": ["string", "null"]},
+    "model_rule": {"type": ["string", "null"], "description": "How the one became the other. agent: it is the agent's own; default: its provider has no key, so the next of default_models."},
+    "strategy": {"type": ["string", "null"], "description": "How credentials were chosen; null: there was nothing to choose from."},
+    "drill": {"type": ["string", "null"], "description": "The fault that was injected on purpose."},
+    "limit": {"oneOf": [{"$ref": "#/components/schemas/why_limit"}, {"type": "null"}]},
+    "candidates": {"type": "array", "items": {"$ref": "#/components/schemas/why_candidate"}},
+    "candidates_more": {"type": "integer", "minimum": 0, "description": "So many were not kept."},
+    "attempts": {"type": "array", "items": {"$ref": "#/components/schemas/why_attempt"}},
+    "attempts_more": {"type": "integer", "minimum": 0}
+  }
+}) },
+{ "why_limit", J({
+  "type": "object",
+  "description": "The tightest limit of the caller after this turn.",
+  "required": ["name", "limit", "remaining", "reset_s"],
+  "properties": {
+    "name": {"type": "string"},
+    "limit": {"type": "integer"},
+    "remaining": {"type": "integer"},
+    "reset_s": {"type": "integer"}
+  }
+}) },
+{ "why_candidate", J({
+  "type": "object",
+  "required": ["round", "credential_id", "name", "state", "refused", "score", "rpm_left", "tpm_left", "itpm_left"],
+  "properties": {
+    "round": {"type": "integer", "minimum": 1},
+    "credential_id": {"type": ["string", "null"], "format": "uuid"},
+    "name": {"type": ["string", "null"]},
+    "state": {"type": ["string", "null"], "description": "Of its breaker: closed, open, half_open, cooling, out."},
+    "refused": {"type": ["string", "null"], "description": "Why it could not be asked; null: it could."},
+    "score": {"type": ["number", "null"], "description": "The greatest is asked."},
+    "rpm_left": {"type": ["integer", "null"], "description": "Requests left of its minute; null: not limited."},
+    "tpm_left": {"type": ["integer", "null"]},
+    "itpm_left": {"type": ["integer", "null"]}
+  }
+}) },
+{ "why_attempt", J({
+  "type": "object",
+  "required": ["round", "credential_id", "name", "outcome", "status", "ms", "input_tokens", "cached_input_tokens", "output_tokens", "injected"],
+  "properties": {
+    "round": {"type": "integer", "minimum": 1},
+    "credential_id": {"type": ["string", "null"], "format": "uuid", "description": "null: the server's own key, or none was needed."},
+    "name": {"type": ["string", "null"]},
+    "outcome": {"enum": ["ok", "limit", "denied", "exhausted", "no_model", "server", "caller", "abandoned"]},
+    "status": {"type": ["integer", "null"], "description": "Of the provider's answer; null: there was none."},
+    "ms": {"type": "integer", "minimum": 0},
+    "input_tokens": {"type": "integer", "minimum": 0},
+    "cached_input_tokens": {"type": "integer", "minimum": 0},
+    "output_tokens": {"type": "integer", "minimum": 0},
+    "injected": {"type": "boolean", "description": "The fault of a drill: nobody was asked."}
+  }
+}) },
 { "agent_name", J({
   "type": "object",
   "required": ["type", "name"],

@@ -74,6 +74,22 @@ api_turn_stop(struct app *app, struct http_req *req, struct http_resp *resp,
 }
 
 void
+api_turn_why(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *why = NULL;
+	struct err e = { 0 };
+	struct uuid id;
+
+	if (path_id(req, "turn_id", &id, &e) < 0 ||
+	    chat_turn_why(app->chat.db, who->account, &id, deadline_of(req),
+		&why, &e) < 0)
+		problem_send(req, resp, &e, NULL);
+	else
+		reply_json(req, resp, 200, why);
+}
+
+void
 api_messages(struct app *app, struct http_req *req, struct http_resp *resp,
     struct caller *who)
 {

@@ -178,6 +178,8 @@ add_turn(struct piece *p, const struct chat_turn *t)
 	const struct chat_ask *ask = t->priv->ask;
 	const struct llm_reply *reply = &t->answer.reply;
 	const struct err *failure = &t->priv->failure;
+	struct buf *b;
+	size_t mark;
 
 	piece_row(p, WRITE_TURNS);
 	add_head(p, t);
@@ -222,6 +224,9 @@ add_turn(struct piece *p, const struct chat_turn *t)
 	add_caller(p, ask->key, KEY_USER);
 	piece_uuid(
 	    p, id_is_nil(&reply->credential) ? NULL : &reply->credential);
+	b = piece_text_begin(p, &mark);
+	why_write(&t->priv->why, b);
+	piece_text_end(p, mark);
 }
 
 /* The columns that both roll-ups begin their sums with. */

@@ -37,6 +37,10 @@ int chat_turn_events(const struct chat_deps *, const struct account *,
 int chat_turn_stop(const struct chat_deps *, const struct account *,
     const struct key *, const struct uuid *turn, const char *session_key,
     int64_t deadline, json_t **ret, bool *asked, struct err *e);
+/* Why it was answered as it was (gateway/why.h), for those who look after the
+ * account; while it runs, or was lost with its worker, nothing is recorded. */
+int chat_turn_why(struct db_pool *, const struct account *,
+    const struct uuid *turn, int64_t deadline, json_t **ret, struct err *e);
 /* A page {data, next} of a session's messages, oldest first, after the message
  * id ${after} (NULL: from the start; ERR_INVALID when it is none). */
 int chat_messages_list(const struct chat_deps *, const struct account *,

@@ -94,14 +94,14 @@
 	" cache_write_tokens, reasoning_tokens, usage_estimated,"              \
 	" cost_usd, attempts, latency_ms, first_token_ms,"                     \
 	" tool_calls, citations, metadata, started_at,"                        \
-	" finished_at, tool_offsets, user_id, credential_id)"                  \
+	" finished_at, tool_offsets, user_id, credential_id, why)"             \
 	" SELECT c1, c2, c3, c4, c5,"                                          \
 	" c6, c7, c8, c9, c10, c11, c12, CASE WHEN taken THEN"                 \
 	" 'failed' ELSE c13 END, CASE WHEN taken THEN 'error'"                 \
 	" ELSE c14 END, CASE WHEN taken THEN 'superseded' ELSE"                \
 	" c15 END, c16, c17, c18, c19, c20, c21, c22, c23, c24,"               \
 	" c25::numeric / 1000000000, c26, c27, c28, c29, c30,"                 \
-	" c31, c32, c33, c34, c36, c37 FROM (SELECT *, " SQL_TAKEN             \
+	" c31, c32, c33, c34, c36, c37, c38 FROM (SELECT *, " SQL_TAKEN        \
 	" AS taken FROM " open "$1::uuid" dim ", $2::uuid" dim                 \
 	", $3::uuid" dim ", $4::uuid" dim ", $5::text" dim ", $6::text" dim    \
 	", $7::int8" dim ", $8::uuid" dim ", $9::uuid" dim ", $10::text" dim   \
@@ -114,10 +114,11 @@
 	", $29::jsonb" dim ", $30::jsonb" dim ", $31::jsonb" dim               \
 	", $32::timestamptz" dim ", $33::timestamptz" dim ", $34::jsonb" dim   \
 	", $35::bytea" dim ", $36::uuid" dim ", $37::uuid" dim                 \
+	", $38::jsonb" dim                                                     \
 	") AS v(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11,"                 \
 	" c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22,"              \
 	" c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33,"              \
-	" c34, c35, c36, c37) OFFSET 0) w ON CONFLICT DO NOTHING"
+	" c34, c35, c36, c37, c38) OFFSET 0) w ON CONFLICT DO NOTHING"
 
 #define SQL_OPEN_END                                                           \
 	"DELETE FROM turns_open o"                                             \
@@ -218,14 +219,14 @@ static const struct writer_stmt writes[WRITE_COUNT] = {
 	    .sql = SQL_REVIVE,
 	    .ncols = 2,
 	    .col = { U, U } },
-	/* the last four: where its tools were called, its key's hash, who
-	 * asked it where that was a person, which credential answered */
+	/* the last five: where its tools were called, its key's hash, who
+	 * asked it where that was a person, which credential answered, why */
 	[WRITE_TURNS] = { .name = "chat_turns",
 	    .sql = MANY(SQL_TURNS),
 	    .one = ONE(SQL_TURNS),
-	    .ncols = 37,
+	    .ncols = 38,
 	    .col = { U, U, U, U, T, T, L, U, U, T, T, T, T, T, T, T, T, T, L, L,
-		L, L, L, B, L, I, I, I, J, J, J, Z, Z, J, Y, U, U } },
+		L, L, L, B, L, I, I, I, J, J, J, Z, Z, J, Y, U, U, J } },
 	[WRITE_OPEN_END] = { .name = "chat_open_end",
 	    .sql = SQL_OPEN_END,
 	    .ncols = 2,
@@ -385,6 +386,15 @@ const struct db_stmt chat_stmt_turn_open = {
 	"chat_turn_open",
 	"SELECT session_id FROM turns_open"
 	" WHERE account_id = $1 AND id = $2",
+};
+
+/* A turn that ends between the two is stored before it is no longer open. */
+const struct db_stmt chat_stmt_why = {
+	"chat_why",
+	"SELECT status, finish_reason, error_kind, why FROM turns"
+	" WHERE account_id = $1 AND id = $2 UNION ALL"
+	" SELECT 'running', NULL, NULL, NULL FROM turns_open"
+	" WHERE account_id = $1 AND id = $2 ORDER BY 2 NULLS LAST LIMIT 1",
 };
 
 const struct db_stmt chat_stmt_messages = {

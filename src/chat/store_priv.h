@@ -56,6 +56,9 @@ extern const struct db_stmt chat_stmt_key;
 /* $1 account, $2 turn: its session's id first */
 extern const struct db_stmt chat_stmt_turn;
 extern const struct db_stmt chat_stmt_turn_open;
+/* $1 account, $2 turn: status, finish reason, error, why; of a running one
+ * nothing but its status */
+extern const struct db_stmt chat_stmt_why;
 /* $1 account, $2 session, $3 turns after this id, $4 limit, $5 first the turn
  * of $3 itself */
 extern const struct db_stmt chat_stmt_messages;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "account/tiers.h"
 #include "agent/catalog.h"
 #include "agent/spec.h"
 #include "auth/key.h"
@@ -41,6 +42,7 @@ turn_account(struct chat_turn *t, struct err *e)
 	if (accounts_by_slug(t->priv->deps->accounts, ask->slug,
 		t->priv->deadline, &t->account, e) < 0)
 		return -1;
+	t->priv->why.account_tier = tier_from();
 	if (!t->account->active ||
 	    !id_eq(&t->account->id, &ask->key->account_id))
 		return err_set(e, ERR_NOT_FOUND, no_agent);
@@ -78,6 +80,7 @@ turn_agent(struct chat_turn *t, struct err *e)
 		return e->code == ERR_NOT_FOUND
 		           ? err_set(e, ERR_NOT_FOUND, no_agent)
 		           : -1;
+	p->why.agent_tier = tier_from();
 	if (ask->key->kind == KEY_WIDGET && !id_is_nil(&ask->key->agent_id) &&
 	    !id_eq(&ask->key->agent_id, &t->spec->id))
 		return err_set(e, ERR_NOT_FOUND, no_agent);
@@ -89,6 +92,9 @@ turn_agent(struct chat_turn *t, struct err *e)
 	if (gateway_choose(p->deps->gateway, t->account, t->spec->model,
 		t->spec->model_fallback, p->deadline, &p->wanted, e) < 0)
 		return -1;
+	p->why.wanted = t->spec->model;
+	p->why.used = p->wanted;
+	p->why.rule = p->wanted == t->spec->model ? "agent" : "default";
 	return check_given(t, e);
 }
 
@@ -151,6 +157,14 @@ turn_quota(struct chat_turn *t, struct err *e)
 	if (quota_take(q, &t->quota, e) < 0)
 		return -1;
 	p->taken = true;
+	if (t->quota.any) {
+		struct why_limit *l = &p->why.limit;
+
+		memcpy(l->name, t->quota.name, sizeof(l->name));
+		l->limit = t->quota.limit;
+		l->remaining = t->quota.remaining;
+		l->reset_s = t->quota.reset_s;
+	}
 	return 0;
 }
 

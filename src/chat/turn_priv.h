@@ -6,6 +6,7 @@
 #include "chat/live.h"
 #include "chat/opener.h"
 #include "chat/turn.h"
+#include "gateway/why.h"
 
 struct piece;
 
@@ -28,6 +29,8 @@ struct chat_turn_priv {
 	unsigned char key_hash[32]; /* of caller and Idempotency-Key */
 	bool claimed;               /* the key is this turn's */
 	struct uuid claimant;       /* if not: whose it is */
+
+	struct why why;
 
 	struct live *live;
 	bool opened;        /* the sink was told */

@@ -89,6 +89,27 @@ piece_text(struct piece *p, const char *s, size_t n)
 	buf_add(&p->cells, s, n);
 }
 
+struct buf *
+piece_text_begin(struct piece *p, size_t *mark)
+{
+	const uint32_t len = 0;
+
+	put(p, CELL_TEXT, &len, sizeof(len));
+	*mark = p->cells.len;
+	return &p->cells;
+}
+
+void
+piece_text_end(struct piece *p, size_t mark)
+{
+	uint32_t len;
+
+	if (buf_failed(&p->cells))
+		return;
+	len = (uint32_t)(p->cells.len - mark);
+	memcpy(p->cells.data + mark - sizeof(len), &len, sizeof(len));
+}
+
 void
 piece_str(struct piece *p, const char *s)
 {

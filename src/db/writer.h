@@ -107,8 +107,12 @@ void piece_row(struct piece *, int stmt);
 void piece_null(struct piece *);
 void piece_uuid(struct piece *, const struct uuid *);
 void piece_text(struct piece *, const char *, size_t); /* also JSONB, BYTEA */
-void piece_str(struct piece *, const char *);          /* NULL is null */
-void piece_int(struct piece *, int64_t); /* INT4 INT8 TIMESTAMPTZ BOOL */
+/* The same, written by the caller: append to the buffer that this gives, then
+ * end it with the same *${mark}. */
+struct buf *piece_text_begin(struct piece *, size_t *mark);
+void piece_text_end(struct piece *, size_t mark);
+void piece_str(struct piece *, const char *); /* NULL is null */
+void piece_int(struct piece *, int64_t);      /* INT4 INT8 TIMESTAMPTZ BOOL */
 
 /*
  * Queue ${p}; the writer owns it afterwards, whatever happens.  writer_commit

@@ -65,8 +65,8 @@ class TenantsTest(unittest.TestCase):
         made(owner.put(f"agents/{agent['id']}/config", {"configuration": {
             "model_override": "openai:mock-echo", "model_fallback": False,
             "system_prompt_override": canary + " again"}}))
-        made(rig.chat("sales/shop", canary + " speaks", account=slug,
-                      key=owner.key, session_key=canary))
+        talk = made(rig.chat("sales/shop", canary + " speaks", account=slug,
+                             key=owner.key, session_key=canary))
         domain = canary.lower() + ".example"
         rig.sql("insert into account_domains (account_id, domain) select id, "
                 f"'{domain}' from accounts where slug = '{slug}' returning 1")
@@ -77,6 +77,7 @@ class TenantsTest(unittest.TestCase):
             "user_id": member(rig, slug, "viewer",
                               canary.lower() + "@p.example"),
             "session_id": owner.all("sessions")[0]["id"],
+            "turn_id": talk["turn_id"],
             "api-keys": made(owner.post("api-keys", {
                 "name": canary, "role": "viewer"}))["id"],
             "role_name": made(owner.post("roles", {

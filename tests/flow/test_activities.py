@@ -1,0 +1,145 @@
+"""Activities: what agents do and have done, and why a turn was answered so."""
+import unittest
+
+from manage import caller
+from rig import NOBODY, Provider, Rig, wait_until
+
+
+class ActivityTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = Provider()
+        env = dict(cls.provider.env())
+        del env["ANTHROPIC_API_KEY"]
+        cls.rig = Rig("activities", env=env, params={
+            "chat_workers": 1, "turn_open_after": "20ms",
+            "default_models": "openai:mock builtin:concierge"})
+        cls.viewer = caller(cls.rig, "viewer")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.rig.close()
+        cls.provider.close()
+
+    def use(self, model, fallback=False, agent="sales/human_health"):
+        self.rig.configure(agent, {"model_override": model,
+                                   "model_fallback": fallback})
+
+    def say(self, message="Hello", status=200, **more):
+        """One turn: its reply, and its id."""
+        reply = self.rig.chat(message=message, **more)
+        self.assertEqual(reply.status, status, reply)
+        turn = self.rig.sql("select id from turns order by id desc limit 1")
+        return reply.json, turn[0][0]
+
+    def why(self, turn):
+        """By both faces, which say the same."""
+        r = self.viewer.get(f"turns/{turn}/why")
+        self.assertEqual(r.status, 200, r)
+        same = self.rig.get(f"/accounts/acme-healthcare/turns/{turn}/why",
+                            headers=self.rig.auth())
+        self.assertEqual((same.status, same.json), (200, r.json))
+        self.assertNotIn("sk-test", r.body.decode())
+        return r.json
+
+    def test_why(self):
+        """An answered turn: model, limit, the one attempt with its tokens."""
+        self.use("openai:mock-usage-100x40-cached-30")
+        reply, turn = self.say()
+        self.assertEqual(turn, reply["turn_id"])
+        why = self.why(turn)
+        self.assertEqual(
+            (why["turn_id"], why["status"], why["finish_reason"],
+             why["error"], why["recorded"], why["rounds"]),
+            (turn, "completed", "stop", None, True, 1))
+        self.assertEqual(why["model_wanted"], why["model_used"])
+        self.assertEqual(why["model_rule"], "agent")
+        self.assertEqual(why["limit"]["name"], "requests_per_hour")
+        self.assertEqual(why["limit"]["limit"], 100000)
+        attempt, = why["attempts"]
+        self.assertEqual(
+            {k: attempt[k] for k in attempt if k not in ("ms", "name")},
+            {"round": 1, "credential_id": None, "outcome": "ok",
+             "status": 200, "input_tokens": 100, "cached_input_tokens": 30,
+             "output_tokens": 40, "injected": False})
+        # A fresh configuration comes from the database, then from memory.
+        self.assertEqual(why["agent_from"], "cold")
+        self.assertEqual(self.why(self.say()[1])["agent_from"], "hot")
+
+    def test_rounds(self):
+        """Tools: a round each, with what it came to."""
+        self.use("openai:mock-tool")
+        why = self.why(self.say()[1])
+        self.assertEqual(why["rounds"], 2)
+        self.assertEqual([a["round"] for a in why["attempts"]], [1, 2])
+
+    def test_failed(self):
+        """What failed says how."""
+        for model, outcome, status in (
+                ("openai:mock-429", "limit", 429),
+                ("openai:mock-401", "denied", 401),
+                ("openai:mock-400", "caller", 400),
+                ("openai:mock-529", "server", 529),
+                ("openai:mock-close-cut", "server", 200)):
+            self.use(model)
+            reply = self.rig.chat(message=model)
+            self.assertNotEqual(reply.status, 200)
+            turn, = wait_until(lambda: self.rig.sql(
+                "select id from turns where user_text = '%s'" % model), 5,
+                "the failed turn")
+            why = self.why(turn[0])
+            self.assertEqual(why["status"], "failed")
+            self.assertTrue(why["error"])
+            last = why["attempts"][-1]
+            self.assertEqual((last["outcome"], last["status"]),
+                             (outcome, status), model)
+
+    def test_rule(self):
+        """A provider without a key: the next of default_models."""
+        self.use("anthropic:claude-mock", fallback=True)
+        why = self.why(self.say()[1])
+        self.assertEqual(
+            (why["model_wanted"], why["model_used"], why["model_rule"]),
+            ("anthropic:claude-mock", "openai:mock", "default"))
+
+    def test_who(self):
+        """Of one's own account, with the right to read talks, and no other."""
+        self.use("openai:mock")
+        turn = self.say()[1]
+        foreign = caller(self.rig, "account_owner", "globex")
+        for path in (f"turns/{turn}/why", f"turns/{NOBODY}/why",
+                     "turns/nonsense/why"):
+            self.assertEqual(foreign.get(path).status, 404)
+            r = self.rig.get("/accounts/globex/" + path,
+                             headers=self.rig.auth(foreign.key))
+            self.assertEqual(r.status, 404)
+        manager = caller(self.rig, "agent_manager")
+        widget = {"X-Widget-Key": self.rig.widget_key,
+                  "Origin": "http://127.0.0.1:8080"}
+        r = self.rig.get(f"/accounts/acme-healthcare/turns/{turn}/why",
+                         headers=widget)
+        self.assertEqual(r.status, 403, r)
+        self.assertEqual(manager.get(f"turns/{turn}/why").status, 200)
+
+    def test_old(self):
+        """A turn of a version that did not record."""
+        self.use("openai:mock")
+        turn = self.say()[1]
+        self.rig.sql(f"update turns set why = null where id = '{turn}'")
+        why = self.why(turn)
+        self.assertEqual((why["recorded"], why["status"], why["attempts"]),
+                         (False, "completed", []))
+
+    def test_running(self):
+        """While it runs there is nothing to tell yet but that it does."""
+        self.use("openai:mock-paced-40x50")
+        stream = self.rig.stream(message="slow")
+        events = stream.events()
+        turn = next(events)[2]["turn_id"]
+        why = self.why(turn)
+        self.assertEqual((why["status"], why["recorded"]), ("running", False))
+        stream.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
