@@ -449,7 +449,7 @@ const struct schema schemas[] = {
     "strategy": {"type": ["string", "null"], "description": "How credentials were chosen; null: there was nothing to choose from."},
     "drill": {"type": ["string", "null"], "description": "The fault that was injected on purpose."},
     "limit": {"oneOf": [{"$ref": "#/components/schemas/why_limit"}, {"type": "null"}]},
-    "candidates": {"type": "array", "items": {"$ref": "#/components/schemas/why_candidate"}},
+    "candidates": {"type": "array", "items": {"$ref": "#/components/schemas/why_candidate"}, "description": "The keys there were, as they were when the last one was chosen."},
     "candidates_more": {"type": "integer", "minimum": 0, "description": "So many were not kept."},
     "attempts": {"type": "array", "items": {"$ref": "#/components/schemas/why_attempt"}},
     "attempts_more": {"type": "integer", "minimum": 0}
@@ -468,27 +468,29 @@ const struct schema schemas[] = {
 }) },
 { "why_candidate", J({
   "type": "object",
-  "required": ["round", "credential_id", "name", "state", "refused", "score", "rpm_left", "tpm_left", "itpm_left"],
+  "required": ["credential_id", "name", "state", "reason", "refused", "score", "load", "rpm_left", "tpm_left"],
   "properties": {
-    "round": {"type": "integer", "minimum": 1},
     "credential_id": {"type": ["string", "null"], "format": "uuid"},
     "name": {"type": ["string", "null"]},
-    "state": {"type": ["string", "null"], "description": "Of its breaker: closed, open, half_open, cooling, out."},
-    "refused": {"type": ["string", "null"], "description": "Why it could not be asked; null: it could."},
+    "state": {"enum": ["closed", "open", "half_open", "cooling", "out", null], "description": "Of its breaker."},
+    "reason": {"type": ["string", "null"], "description": "Why it is not closed: failures, limited, denied, exhausted, operator, slot."},
+    "refused": {"type": ["string", "null"], "description": "Why it could not be asked, such as tried, cooling, out, rpm; null: it could."},
     "score": {"type": ["number", "null"], "description": "The greatest is asked."},
+    "load": {"type": ["number", "null"], "description": "The greatest share used of any of its limits, 0 to 1."},
     "rpm_left": {"type": ["integer", "null"], "description": "Requests left of its minute; null: not limited."},
-    "tpm_left": {"type": ["integer", "null"]},
-    "itpm_left": {"type": ["integer", "null"]}
+    "tpm_left": {"type": ["integer", "null"]}
   }
 }) },
 { "why_attempt", J({
   "type": "object",
-  "required": ["round", "credential_id", "name", "outcome", "status", "ms", "input_tokens", "cached_input_tokens", "output_tokens", "injected"],
+  "required": ["round", "source", "credential_id", "name", "outcome", "error", "status", "ms", "input_tokens", "cached_input_tokens", "output_tokens", "injected"],
   "properties": {
     "round": {"type": "integer", "minimum": 1},
-    "credential_id": {"type": ["string", "null"], "format": "uuid", "description": "null: the server's own key, or none was needed."},
+    "source": {"enum": ["none", "environment", "account", "platform"], "description": "Whose key: none was needed, that of the server's environment, the account's, the platform's."},
+    "credential_id": {"type": ["string", "null"], "format": "uuid"},
     "name": {"type": ["string", "null"]},
     "outcome": {"enum": ["ok", "limit", "denied", "exhausted", "no_model", "server", "caller", "abandoned"]},
+    "error": {"type": ["string", "null"]},
     "status": {"type": ["integer", "null"], "description": "Of the provider's answer; null: there was none."},
     "ms": {"type": "integer", "minimum": 0},
     "input_tokens": {"type": "integer", "minimum": 0},

@@ -225,7 +225,7 @@ add_turn(struct piece *p, const struct chat_turn *t)
 	piece_uuid(
 	    p, id_is_nil(&reply->credential) ? NULL : &reply->credential);
 	b = piece_text_begin(p, &mark);
-	why_write(&t->priv->why, b);
+	why_write(&t->priv->why, &t->answer.story, b);
 	piece_text_end(p, mark);
 }
 

@@ -44,15 +44,6 @@ gateway_free(struct gateway *g)
 		mem_free(g);
 }
 
-const char *
-gateway_source_name(enum gateway_source s)
-{
-	static const char *const names[] = { "none", "environment", "account",
-		"platform" };
-
-	return (size_t)s < sizeof(names) / sizeof(names[0]) ? names[s] : "none";
-}
-
 /* --- which model ---------------------------------------------------------- */
 
 static int64_t

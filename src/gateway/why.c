@@ -3,66 +3,22 @@
 
 #include <string.h>
 
+#include "gateway/complete.h"
 #include "util/json.h"
-#include "util/str.h"
 
 #include "util/banned.h"
 
-void
-why_name(char out[WHY_NAME], const char *name)
-{
-	size_t n = strnlen(name, WHY_NAME);
-
-	if (n == WHY_NAME)
-		n = str_utf8_prefix(name, WHY_NAME - 1);
-	memcpy(out, name, n);
-	out[n] = '\0';
-}
-
-void
-why_round(struct why *w)
-{
-	if (w != NULL)
-		w->round++;
-}
-
-void
-why_candidate(struct why *w, const struct why_candidate *c)
-{
-	if (w == NULL || w->ncandidates++ >= WHY_CANDIDATES)
-		return;
-	w->candidate[w->ncandidates - 1] = *c;
-	w->candidate[w->ncandidates - 1].round = w->round;
-}
-
-void
-why_attempt(struct why *w, const struct why_attempt *a)
-{
-	if (w == NULL || w->nattempts++ >= WHY_ATTEMPTS)
-		return;
-	w->attempt[w->nattempts - 1] = *a;
-	w->attempt[w->nattempts - 1].round = w->round;
-}
-
 const char *
-why_outcome(bool ok, bool abandoned, int status)
+gateway_source_name(enum gateway_source s)
 {
-	if (ok)
-		return "ok";
-	if (abandoned)
-		return "abandoned";
-	if (status == 429)
-		return "limit";
-	if (status == 401 || status == 402 || status == 403)
-		return "denied";
-	if (status == 404)
-		return "no_model";
-	if (status >= 400 && status < 500 && status != 408 && status != 409)
-		return "caller";
-	return "server";
+	static const char *const names[] = { "none", "environment", "account",
+		"platform" };
+
+	return (size_t)s < sizeof(names) / sizeof(names[0]) ? names[s] : "none";
 }
 
-/* "${comma}"name":"value"", nothing for NULL. */
+/* ${before}, the member's name with its comma, and the value; nothing for
+ * NULL. */
 static void
 add_text(struct buf *b, const char *before, const char *value)
 {
@@ -94,34 +50,63 @@ add_credential(struct buf *b, const struct uuid *id, const char *name)
 }
 
 static void
-write_candidate(struct buf *b, const struct why_candidate *c)
+write_candidate(struct buf *b, const struct gateway_candidate *c)
 {
-	add_number(b, "{\"round\":", c->round, -1);
+	buf_adds(b, "{\"state\":");
+	add_text(b, "", health_state_name(c->state));
 	add_credential(b, &c->credential, c->name);
-	add_text(b, ",\"state\":", c->state);
+	if (c->reason != HEALTH_WHY_NONE)
+		add_text(b, ",\"reason\":", health_reason_name(c->reason));
 	add_text(b, ",\"refused\":", c->refused);
 	if (c->refused == NULL)
 		buf_addf(b, ",\"score\":%.6g", c->score);
+	if (c->load > 0)
+		buf_addf(b, ",\"load\":%.3g", c->load);
 	add_number(b, ",\"rpm_left\":", c->rpm_left, -1);
 	add_number(b, ",\"tpm_left\":", c->tpm_left, -1);
-	add_number(b, ",\"itpm_left\":", c->itpm_left, -1);
 	buf_addc(b, '}');
 }
 
 static void
-write_attempt(struct buf *b, const struct why_attempt *a)
+write_attempt(struct buf *b, const struct gateway_attempt *a)
 {
-	add_number(b, "{\"round\":", a->round, -1);
+	buf_addf(b, "{\"round\":%d", a->round + 1);
+	add_text(b, ",\"source\":", gateway_source_name(a->source));
 	add_credential(b, &a->credential, a->name);
-	add_text(b, ",\"outcome\":", a->outcome);
+	add_text(b, ",\"outcome\":", health_outcome_name(a->outcome));
+	add_text(b, ",\"error\":", a->error);
 	add_number(b, ",\"status\":", a->status, 0);
 	add_number(b, ",\"ms\":", a->ms, -1);
-	add_number(b, ",\"input_tokens\":", a->input, 0);
-	add_number(b, ",\"cached_input_tokens\":", a->cached, 0);
-	add_number(b, ",\"output_tokens\":", a->output, 0);
-	if (a->injected)
-		buf_adds(b, ",\"injected\":true");
+	add_number(b, ",\"input_tokens\":", a->usage.input, 0);
+	add_number(b, ",\"cached_input_tokens\":", a->usage.cached, 0);
+	add_number(b, ",\"output_tokens\":", a->usage.output, 0);
 	buf_addc(b, '}');
+}
+
+static void
+write_story(struct buf *b, const struct gateway_story *s)
+{
+	int n =
+	    s->ncandidates < WHY_CANDIDATES ? s->ncandidates : WHY_CANDIDATES;
+
+	add_number(b, ",\"rounds\":", s->rounds, 0);
+	if (n > 0)
+		add_text(
+		    b, ",\"strategy\":", select_strategy_name(s->strategy));
+	for (int i = 0; i < n; i++) {
+		buf_adds(b, i > 0 ? "," : ",\"candidates\":[");
+		write_candidate(b, &s->candidates[i]);
+	}
+	if (n > 0)
+		buf_addc(b, ']');
+	add_number(b, ",\"candidates_more\":", s->ncandidates - n, 0);
+	for (int i = 0; i < s->nattempts; i++) {
+		buf_adds(b, i > 0 ? "," : ",\"attempts\":[");
+		write_attempt(b, &s->attempts[i]);
+	}
+	if (s->nattempts > 0)
+		buf_addc(b, ']');
+	add_number(b, ",\"attempts_more\":", s->made - s->nattempts, 0);
 }
 
 static void
@@ -137,11 +122,9 @@ write_limit(struct buf *b, const struct why_limit *l)
 }
 
 void
-why_write(const struct why *w, struct buf *b)
+why_write(const struct why *w, const struct gateway_story *s, struct buf *b)
 {
-	int n;
-
-	buf_addf(b, "{\"rounds\":%d", w->round);
+	buf_adds(b, "{\"version\":1");
 	add_text(b, ",\"account_from\":", w->account_tier);
 	add_text(b, ",\"agent_from\":", w->agent_tier);
 	add_text(b, ",\"model_wanted\":", w->wanted);
@@ -149,25 +132,8 @@ why_write(const struct why *w, struct buf *b)
 	    (w->wanted == NULL || strcmp(w->used, w->wanted) != 0))
 		add_text(b, ",\"model_used\":", w->used);
 	add_text(b, ",\"model_rule\":", w->rule);
-	add_text(b, ",\"strategy\":", w->strategy);
-	add_text(b, ",\"drill\":", w->drill);
 	write_limit(b, &w->limit);
-	n = w->ncandidates < WHY_CANDIDATES ? w->ncandidates : WHY_CANDIDATES;
-	for (int i = 0; i < n; i++) {
-		buf_adds(b, i > 0 ? "," : ",\"candidates\":[");
-		write_candidate(b, &w->candidate[i]);
-	}
-	if (n > 0)
-		buf_addc(b, ']');
-	add_number(b, ",\"candidates_more\":", w->ncandidates - n, 0);
-	n = w->nattempts < WHY_ATTEMPTS ? w->nattempts : WHY_ATTEMPTS;
-	for (int i = 0; i < n; i++) {
-		buf_adds(b, i > 0 ? "," : ",\"attempts\":[");
-		write_attempt(b, &w->attempt[i]);
-	}
-	if (n > 0)
-		buf_addc(b, ']');
-	add_number(b, ",\"attempts_more\":", w->nattempts - n, 0);
+	write_story(b, s);
 	buf_addc(b, '}');
 }
 
@@ -192,20 +158,22 @@ static json_t *
 show_candidate(const json_t *c)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-	    "round", count(c, "round"), "credential_id",
-	    member(c, "credential_id"), "name", member(c, "name"), "state",
-	    member(c, "state"), "refused", member(c, "refused"), "score",
-	    member(c, "score"), "rpm_left", member(c, "rpm_left"), "tpm_left",
-	    member(c, "tpm_left"), "itpm_left", member(c, "itpm_left"));
+	    "credential_id", member(c, "credential_id"), "name",
+	    member(c, "name"), "state", member(c, "state"), "reason",
+	    member(c, "reason"), "refused", member(c, "refused"), "score",
+	    member(c, "score"), "load", member(c, "load"), "rpm_left",
+	    member(c, "rpm_left"), "tpm_left", member(c, "tpm_left"));
 }
 
 static json_t *
 show_attempt(const json_t *a)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
-	    "round", count(a, "round"), "credential_id",
-	    member(a, "credential_id"), "name", member(a, "name"), "outcome",
-	    member(a, "outcome"), "status", member(a, "status"), "ms",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+			 " s:o, s:b}",
+	    "round", count(a, "round"), "source", member(a, "source"),
+	    "credential_id", member(a, "credential_id"), "name",
+	    member(a, "name"), "outcome", member(a, "outcome"), "error",
+	    member(a, "error"), "status", member(a, "status"), "ms",
 	    count(a, "ms"), "input_tokens", count(a, "input_tokens"),
 	    "cached_input_tokens", count(a, "cached_input_tokens"),
 	    "output_tokens", count(a, "output_tokens"), "injected",

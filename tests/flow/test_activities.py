@@ -1,5 +1,6 @@
 """Activities: what agents do and have done, and why a turn was answered so."""
 import unittest
+import uuid
 
 from manage import caller
 from rig import NOBODY, Provider, Rig, wait_until
@@ -13,8 +14,10 @@ class ActivityTest(unittest.TestCase):
         del env["ANTHROPIC_API_KEY"]
         cls.rig = Rig("activities", env=env, params={
             "chat_workers": 1, "turn_open_after": "20ms",
+            "egress_allow": "127.0.0.0/8",
             "default_models": "openai:mock builtin:concierge"})
         cls.viewer = caller(cls.rig, "viewer")
+        cls.owner = caller(cls.rig, "account_owner")
 
     @classmethod
     def tearDownClass(cls):
@@ -59,12 +62,59 @@ class ActivityTest(unittest.TestCase):
         attempt, = why["attempts"]
         self.assertEqual(
             {k: attempt[k] for k in attempt if k not in ("ms", "name")},
-            {"round": 1, "credential_id": None, "outcome": "ok",
+            {"round": 1, "source": "environment", "credential_id": None,
+             "outcome": "ok", "error": None,
              "status": 200, "input_tokens": 100, "cached_input_tokens": 30,
              "output_tokens": 40, "injected": False})
         # A fresh configuration comes from the database, then from memory.
         self.assertEqual(why["agent_from"], "cold")
         self.assertEqual(self.why(self.say()[1])["agent_from"], "hot")
+
+    def key(self, name, plan="", **more):
+        """A credential of the account, and what the provider does with it."""
+        key = f"sk-{name}-{uuid.uuid4().hex}"
+        self.provider.control(key, plan=plan)
+        r = self.owner.post("llm-credentials", dict({
+            "provider": "openai", "name": name, "key": key,
+            "base_url": f"http://127.0.0.1:{self.provider.port}/v1"}, **more))
+        self.assertEqual(r.status, 201, r)
+        self.addCleanup(self.rig.settle)
+        self.addCleanup(self.owner.delete, "llm-credentials/" + r.json["id"])
+        return r.json["id"], key
+
+    def keys(self):
+        """Two at their limit, one that answers, in this order."""
+        self.owner.patch("", {"credential_strategy": "priority"})
+        made = [self.key("one", "429-retry-30", priority=1),
+                self.key("two", "500", priority=2),
+                self.key("three", priority=3)]
+        self.rig.settle()
+        return [ident for ident, _ in made]
+
+    def test_keys(self):
+        """What the failover did: who was asked in which order, what came of
+        it, and how it was with each when the last one was chosen."""
+        self.use("openai:mock-usage-10x5-cached-0")
+        one, two, three = self.keys()
+        why = self.why(self.say()[1])
+        self.assertEqual(
+            [(a["credential_id"], a["name"], a["source"], a["outcome"],
+              a["status"], a["input_tokens"]) for a in why["attempts"]],
+            [(one, "one", "account", "limit", 429, 0),
+             (two, "two", "account", "server", 500, 0),
+             (three, "three", "account", "ok", 200, 10)])
+        self.assertEqual(why["strategy"], "priority")
+        found = {c["credential_id"]: c for c in why["candidates"]}
+        self.assertEqual(set(found), {one, two, three})
+        self.assertEqual((found[one]["state"], found[one]["reason"]),
+                         ("cooling", "limited"))
+        self.assertEqual(found[three]["state"], "closed")
+        self.assertEqual([found[i]["refused"] is None
+                          for i in (one, two, three)], [False, False, True])
+        # The next turn passes over the one that cools.
+        why = self.why(self.say()[1])
+        self.assertEqual([a["name"] for a in why["attempts"]],
+                         ["two", "three"])
 
     def test_rounds(self):
         """Tools: a round each, with what it came to."""

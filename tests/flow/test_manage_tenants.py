@@ -167,10 +167,10 @@ class TenantsTest(unittest.TestCase):
     @staticmethod
     def nobody():
         return {name: str(uuid.uuid4()) for name in (
-            "agent_id", "user_id", "session_id", "secret_id", "budget_id",
-            "subject_id", "api-keys", "credential_id", "widget-keys")} | {
-                "version": "2", "role_name": "nobody_s",
-                "domain": "nobody.example"}
+            "agent_id", "user_id", "session_id", "turn_id", "secret_id",
+            "budget_id", "subject_id", "api-keys", "credential_id",
+            "widget-keys")} | {"version": "2", "role_name": "nobody_s",
+                               "domain": "nobody.example"}
 
     @staticmethod
     def has_id(path):
