@@ -65,6 +65,8 @@ API_HANDLER(api_readyz);
 API_HANDLER(api_metrics);
 API_HANDLER(api_change);
 API_HANDLER(api_own_metrics);
+API_HANDLER(api_own_credential); /* manage/credentials_live.c */
+API_HANDLER(api_own_breaker);
 
 API_HANDLER(api_openapi); /* openapi.c: GET /api/v1/openapi.json */
 

@@ -7,39 +7,16 @@
 
 #include "cli/cli.h"
 #include "cli/out.h"
+#include "cli/own.h"
 #include "cli/store.h"
 #include "cli/verbs.h"
-#include "conf/conf.h"
-#include "http/ask.h"
 #include "util/buf.h"
 #include "util/clock.h"
 
 #include "util/banned.h"
 
-#define ASK_NS (5 * CLOCK_S)
 #define ROUND_NS (2 * CLOCK_S)
 #define AGAIN_MS 5
-#define ANSWER_MAX ((size_t)8 << 20)
-
-static int
-ask(struct cli *c, const char *path, struct buf *body, struct err *e)
-{
-	const struct conf *conf;
-	char socket[256];
-	int status;
-
-	if (cli_conf(c, &conf, e) != 0)
-		return -1;
-	snprintf(socket, sizeof(socket), "%s/health.sock", conf->run_dir);
-	buf_init(body, c->ctx, ANSWER_MAX);
-	if (http_ask(socket, path, clock_mono() + ASK_NS, &status, body, e) !=
-	    0)
-		return -1;
-	if (status != 200)
-		return err_set(
-		    e, ERR_UPSTREAM, "%s: %s: status %d", socket, path, status);
-	return 0;
-}
 
 /* --- config propagation -------------------------------------------------- */
 
@@ -55,7 +32,7 @@ round_read(struct cli *c, int64_t slot, struct round *r, struct err *e)
 	struct buf body;
 
 	snprintf(path, sizeof(path), "/own/changes/%lld", (long long)slot);
-	if (ask(c, path, &body, e) != 0)
+	if (cli_own(c, "GET", path, &body, e) != 0)
 		return -1;
 
 	json_auto_t *v = json_loadb(body.data, body.len, 0, NULL);
@@ -171,7 +148,7 @@ verb_cache_stats(struct cli *c, struct err *e)
 	struct buf page;
 	json_t *rows;
 
-	if (ask(c, "/own/metrics", &page, e) != 0)
+	if (cli_own(c, "GET", "/own/metrics", &page, e) != 0)
 		return -1;
 	rows = json_array();
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

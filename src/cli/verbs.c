@@ -99,6 +99,65 @@ static const struct opt key_create_opts[] = {
 	{ 0 },
 };
 
+static const struct opt credential_opts[] = {
+	{ "platform", NULL, "the platform's own instead of an account's", 0 },
+	{ 0 },
+};
+
+static const struct opt credential_add_opts[] = {
+	{ "platform", NULL, "the platform's own instead of an account's", 0 },
+	{ "provider", "NAME", "openai or anthropic", OPT_NEEDED },
+	{ "name", "NAME", "what it is called", OPT_NEEDED },
+	{ "key-file", "FILE", "read the key there; default: standard input",
+	    0 },
+	{ "base-url", "URL",
+	    "of a server that speaks as the provider does; an account's must "
+	    "pass the guard of egress_allow at each call; default: the "
+	    "vendor's",
+	    0 },
+	{ "tier", "N",
+	    "the provider's usage tier, 1 to 4, which gives the limits", 0 },
+	{ "rpm", "N", "requests a minute; 0: no limit; default: the tier's",
+	    0 },
+	{ "tpm", "N", "tokens a minute, in and out", 0 },
+	{ "itpm", "N", "input tokens a minute", 0 },
+	{ "weight", "N", "for the strategy weighted, 1 to 1000", 0 },
+	{ "priority", "N",
+	    "for the strategy priority, 0 to 1000: the lowest goes first", 0 },
+	{ "model", "PATTERN",
+	    "only for these models: a name without the provider's, or its "
+	    "beginning and a *; *: all",
+	    OPT_MANY },
+	{ "status", "STATUS", "active or disabled", 0 },
+	{ 0 },
+};
+
+static const struct opt credential_set_opts[] = {
+	{ "platform", NULL, "the platform's own instead of an account's", 0 },
+	{ "name", "NAME", "another name", 0 },
+	{ "key-file", "FILE", "another key, from there; -: standard input", 0 },
+	{ "base-url", "URL",
+	    "of a server that speaks as the provider does; an account's must "
+	    "pass the guard of egress_allow at each call; default: the "
+	    "vendor's",
+	    0 },
+	{ "tier", "N",
+	    "the provider's usage tier, 1 to 4, which gives the limits", 0 },
+	{ "rpm", "N", "requests a minute; 0: no limit; default: the tier's",
+	    0 },
+	{ "tpm", "N", "tokens a minute, in and out", 0 },
+	{ "itpm", "N", "input tokens a minute", 0 },
+	{ "weight", "N", "for the strategy weighted, 1 to 1000", 0 },
+	{ "priority", "N",
+	    "for the strategy priority, 0 to 1000: the lowest goes first", 0 },
+	{ "model", "PATTERN",
+	    "only for these models: a name without the provider's, or its "
+	    "beginning and a *; *: all",
+	    OPT_MANY },
+	{ "status", "STATUS", "active or disabled", 0 },
+	{ 0 },
+};
+
 static const struct opt user_create_opts[] = {
 	{ "name", "NAME", "display name; default: the part before the @", 0 },
 	{ "platform-admin", NULL, "may administer the whole installation", 0 },
@@ -368,6 +427,32 @@ const struct verb verbs[] = {
 	{ "key revoke", "SLUG KEY", 2, 2, "end a key at once",
 	    "KEY is its id or its prefix as \"key list\" shows them.", NULL,
 	    false, verb_key_revoke },
+	{ "credential list", "[SLUG]", 0, 1,
+	    "list an account's keys for model providers, and how they fare",
+	    "Never the keys themselves. The state is that of this host.",
+	    credential_opts, false, verb_credential_list },
+	{ "credential add", "[SLUG]", 0, 1, "add a key for a model provider",
+	    "The key is read from standard input or a file, never from the "
+	    "command line, and kept sealed. It is used from the next call on.",
+	    credential_add_opts, false, verb_credential_add },
+	{ "credential set", "[SLUG] NAME", 1, 2,
+	    "change one, or put another key in its place",
+	    "NAME is its name or its id.", credential_set_opts, false,
+	    verb_credential_set },
+	{ "credential remove", "[SLUG] NAME", 1, 2, "delete one", NULL,
+	    credential_opts, false, verb_credential_remove },
+	{ "credential test", "[SLUG] NAME", 1, 2,
+	    "ask the provider for its list of models by it", NULL,
+	    credential_opts, false, verb_credential_test },
+	{ "credential open", "[SLUG] NAME", 1, 2,
+	    "have it not asked on this host, until it is closed", NULL,
+	    credential_opts, false, verb_credential_open },
+	{ "credential close", "[SLUG] NAME", 1, 2,
+	    "have it asked again at once", NULL, credential_opts, false,
+	    verb_credential_close },
+	{ "credential reset", "[SLUG] NAME", 1, 2,
+	    "forget all that was learnt of it on this host", NULL,
+	    credential_opts, false, verb_credential_reset },
 	{ "user create", "EMAIL", 1, 1, "make a user", NULL, user_create_opts,
 	    false, verb_user_create },
 	{ "user list", "", 0, 0, "list users and their roles", NULL,

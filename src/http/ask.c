@@ -1,6 +1,6 @@
 /*
- * FastCGI from the other side, as little as one GET needs: a begin record, the
- * parameters, an empty body; then standard output until the end record.
+ * FastCGI from the other side, as little as one request needs: a begin record,
+ * the parameters, an empty body; then standard output until the end record.
  */
 #include "http/ask.h"
 
@@ -51,13 +51,13 @@ param(struct buf *b, const char *name, const char *value)
 }
 
 static void
-request(struct buf *b, const char *path)
+request(struct buf *b, const char *method, const char *path)
 {
 	static const char responder[HEAD] = { 0, 1 };
 	struct buf params;
 
 	buf_init(&params, NULL, 8192);
-	param(&params, "REQUEST_METHOD", "GET");
+	param(&params, "REQUEST_METHOD", method);
 	param(&params, "REQUEST_URI", path);
 	param(&params, "QUERY_STRING", "");
 	param(&params, "SERVER_PROTOCOL", "HTTP/1.1");
@@ -167,8 +167,8 @@ split(const struct buf *answer, int *status, struct buf *body, struct err *e)
 }
 
 int
-http_ask(const char *path, const char *target, int64_t deadline, int *status,
-    struct buf *body, struct err *e)
+http_ask(const char *path, const char *method, const char *target,
+    int64_t deadline, int *status, struct buf *body, struct err *e)
 {
 	auto_fd fd = open_socket(path, e);
 	struct buf b;
@@ -178,7 +178,7 @@ http_ask(const char *path, const char *target, int64_t deadline, int *status,
 	if (fd < 0)
 		return -1;
 	buf_init(&b, NULL, ANSWER_MAX);
-	request(&b, target);
+	request(&b, method, target);
 	sent = send(fd, b.data, b.len, MSG_NOSIGNAL);
 	if (buf_failed(&b) || sent < 0 || (size_t)sent != b.len) {
 		buf_free(&b);

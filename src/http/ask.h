@@ -10,12 +10,12 @@
 struct buf;
 
 /*
- * GET ${target} from the FastCGI application at the Unix socket ${path}; the
- * answer's body goes into ${body} and its status into *status.  0, or -1:
- * ERR_UNAVAILABLE (nobody serves there), ERR_TIMEOUT, ERR_UPSTREAM (what came
- * is no answer).
+ * ${method} ${target}, without a body, of the FastCGI application at the Unix
+ * socket ${path}; the answer's body goes into ${body} and its status into
+ * *status.  0, or -1: ERR_UNAVAILABLE (nobody serves there), ERR_TIMEOUT,
+ * ERR_UPSTREAM (what came is no answer).
  */
-int http_ask(const char *path, const char *target, int64_t deadline,
-    int *status, struct buf *body, struct err *e);
+int http_ask(const char *path, const char *method, const char *target,
+    int64_t deadline, int *status, struct buf *body, struct err *e);
 
 #endif

@@ -21,7 +21,7 @@ class Case(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("--port", "0")
+        cls.provider = Provider()
         cls.rig = rig = Rig("gateway", env=cls.environment(),
                             params=dict(OPEN, chat_workers=WORKERS,
                                         **cls.params))
@@ -262,6 +262,67 @@ class PoolTest(Case):
         self.assertEqual((reply.json["ok"], reply.json["status"]),
                          (False, 401), reply)
         self.assertIn("refuses the key", reply.json["problem"])
+
+    def test_the_command(self):
+        """switchboard credential: all of it, for an account and the
+        platform."""
+        run, cli = self.rig.run, self.rig.cli
+        for words, slug in ((["acme-healthcare"], "acme-healthcare"),
+                            (["--platform"], "globex")):
+            key = "sk-cli-" + uuid.uuid4().hex
+            made = cli("credential", "add", *words, "--provider", "openai",
+                       "--name", "by hand", "--base-url", self.base + "/",
+                       "--tier", "3", "--rpm", "100", "--model", "gpt-*",
+                       stdin=key + "\n")
+            self.assertEqual(made["hint"], key[-4:])
+            self.rig.run("config", "propagation", "acme-healthcare")
+            wait_until(lambda: self.say(slug).status == 200, 2, "a key")
+            (shown,) = cli("credential", "list", *words)["data"]
+            self.assertEqual(
+                (shown["id"], shown["state"], shown["live"]["outcomes"]["ok"],
+                 shown["rpm"], shown["models"], shown["base_url"]),
+                (made["id"], "closed", 1, 100, ["gpt-*"], self.base))
+            self.assertNotIn(key, run("credential", "list", *words).stdout)
+            self.assertTrue(cli("credential", "test", *words,
+                                "by hand")["ok"])
+            self.assertEqual(cli("credential", "open", *words, made["id"])[
+                "state"], "open")
+            self.assertEqual(self.say(slug).status, 503)
+            cli("credential", "close", *words, "by hand")
+            self.assertEqual(self.say(slug).status, 200)
+            cli("credential", "set", *words, "by hand", "--status",
+                "disabled")
+            wait_until(lambda: self.say(slug).status == 503, 2, "disabled")
+            other = "sk-cli-" + uuid.uuid4().hex
+            done = cli("credential", "set", *words, "by hand", "--status",
+                       "active", "--rpm", "default", "--model", "*",
+                       "--key-file", "-", stdin=other)
+            self.assertEqual((done["rpm"], done["models"], done["hint"]),
+                             (None, [], other[-4:]))
+            wait_until(lambda: self.say(slug).status == 200, 2, "active")
+            self.assertEqual(self.calls(other), 1)
+            cli("credential", "reset", *words, "by hand")
+            cli("credential", "remove", *words, "by hand")
+            self.assertEqual(cli("credential", "list", *words)["data"], [])
+            told = cli("audit", "list", *words, "--action",
+                       "credential.*")["data"]
+            self.assertEqual(
+                [a["action"] for a in told if a["object"]["id"] ==
+                 made["id"]][::-1],
+                ["credential.create", "credential.breaker",
+                 "credential.breaker", "credential.update",
+                 "credential.update", "credential.breaker",
+                 "credential.delete"])
+            self.assertNotIn(key, str(told))
+        for words, status in (
+                (("list",), 2), (("list", "acme-healthcare", "--platform"), 2),
+                (("set", "acme-healthcare", "x"), 2),
+                (("add", "acme-healthcare", "--provider", "nobody", "--name",
+                  "x"), 2), (("test", "acme-healthcare", "nobody"), 1),
+                (("add", "acme-healthcare", "--provider", "openai", "--name",
+                  "x"), 1)):
+            done = run("credential", *words, check=False, stdin="")
+            self.assertEqual(done.returncode, status, (words, done.stderr))
 
     def test_the_providers_word(self):
         """What the rate headers say is left is believed: load moves away

@@ -2,10 +2,13 @@
  * How keys for model providers fare: what all workers of this host know of
  * each, trying one, and the operator's word against the breaker's.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/manage/credentials.h"
 #include "api/manage/store.h"
+#include "api/problem.h"
+#include "api/reply.h"
 #include "gateway/health.h"
 #include "gateway/seal.h"
 #include "gateway/store.h"
@@ -213,3 +216,47 @@ credential_breaker(struct manage *m, struct err *e)
 	return manage_show(m, &credential_object, id, 200, e);
 }
 CREDENTIAL_HANDLER(breaker)
+
+/* --- for the operator's command, over the health socket --------------------
+ */
+
+static void
+own_answer(struct http_req *req, struct http_resp *resp, uint32_t slot)
+{
+	static const struct health_limits unknown;
+	json_auto_t *live = credential_live(slot, &unknown);
+
+	reply_json(req, resp, 200, live);
+}
+
+void
+api_own_credential(struct app *app, struct http_req *req,
+    struct http_resp *resp, struct caller *who)
+{
+	(void)app;
+	(void)who;
+	own_answer(
+	    req, resp, (uint32_t)strtoul(http_var(req, "slot"), NULL, 10));
+}
+
+void
+api_own_breaker(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	static const char *const words[] = { "open", "close", "reset" };
+	uint32_t slot = (uint32_t)strtoul(http_var(req, "slot"), NULL, 10);
+	const char *action = http_var(req, "action");
+	struct err e = { 0 };
+
+	(void)app;
+	(void)who;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i], action) != 0)
+			continue;
+		health_set(slot, order_of(action), clock_mono());
+		own_answer(req, resp, slot);
+		return;
+	}
+	err_set(&e, ERR_NOT_FOUND, "there is no such order");
+	problem_send(req, resp, &e, NULL);
+}

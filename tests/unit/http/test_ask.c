@@ -87,8 +87,8 @@ asked(int ms, int *status, struct buf *body, struct err *e)
 
 	atomic_store(&server.over, false);
 	assert_int_equal(pthread_create(&t, NULL, serve, NULL), 0);
-	rc = http_ask(server.path, "/own/x", clock_mono() + ms * CLOCK_MS,
-	    status, body, e);
+	rc = http_ask(server.path, "GET", "/own/x",
+	    clock_mono() + ms * CLOCK_MS, status, body, e);
 	atomic_store(&server.over, true);
 	pthread_join(t, NULL);
 	return rc;
@@ -154,15 +154,15 @@ nobody_there(void **state)
 
 	(void)state;
 	buf_init(&body, NULL, 1000);
-	assert_int_equal(http_ask("/nonexistent/health.sock", "/x",
+	assert_int_equal(http_ask("/nonexistent/health.sock", "GET", "/x",
 			     clock_mono() + CLOCK_S, &status, &body, &e),
 	    -1);
 	assert_int_equal(e.code, ERR_UNAVAILABLE);
 	assert_non_null(strstr(e.text, "does the server run"));
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	assert_int_equal(
-	    http_ask(path, "/x", clock_mono() + CLOCK_S, &status, &body, &e),
+	assert_int_equal(http_ask(path, "GET", "/x", clock_mono() + CLOCK_S,
+			     &status, &body, &e),
 	    -1);
 	assert_int_equal(e.code, ERR_UNAVAILABLE);
 	/* One that says nothing. */
