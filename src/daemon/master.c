@@ -334,6 +334,21 @@ budgets_map(const struct conf *c)
 }
 
 static void
+gateway_tune(const struct conf *c)
+{
+	const struct health_params p = { .failures = (int)c->breaker_failures,
+		.open_ms = (int)c->breaker_pause,
+		.open_max_ms = (int)c->breaker_pause_max,
+		.probe_ms = (int)c->breaker_probe,
+		.out_ms = (int)c->credential_out,
+		.out_max_ms = (int)c->credential_out_max,
+		.cool_ms = (int)c->limit_pause,
+		.cool_max_ms = (int)c->limit_pause_max };
+
+	health_tune(&p);
+}
+
+static void
 memory_map(const struct conf *c)
 {
 	procs_map();
@@ -342,6 +357,7 @@ memory_map(const struct conf *c)
 	pace_map();
 	change_map();
 	quota_map((uint32_t)c->max_slots);
+	gateway_tune(c);
 	health_map((uint32_t)c->max_slots);
 	retry_map();
 	budgets_map(c);
