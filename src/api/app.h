@@ -27,8 +27,9 @@ struct app {
 	struct accounts *accounts;
 	struct keys *keys;
 	struct tokens *tokens;
-	struct vault *vault; /* of secrets at rest */
-	struct sso *sso;     /* single sign-on; admin workers */
+	struct vault *vault;    /* of secrets at rest */
+	struct sso *sso;        /* single sign-on; admin workers */
+	int64_t sso_per_minute; /* beginnings and returns of an address */
 	int64_t access_s, refresh_s, widget_s; /* lives of tokens, seconds */
 	int64_t grace_days;                    /* of deleted accounts */
 	bool sign_up; /* people open accounts themselves */

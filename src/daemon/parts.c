@@ -236,6 +236,7 @@ build_app(struct parts *p)
 	p->app.mail_templates = c->mail_templates_dir;
 	p->app.later = later_new(&p->app);
 	p->app.public_urls = c->public_urls;
+	p->app.sso_per_minute = c->sso_per_minute;
 	p->app.access_s = c->access_token_life / 1000;
 	p->app.refresh_s = c->refresh_token_life / 1000;
 	p->app.grace_days = c->account_grace_days;

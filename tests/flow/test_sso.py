@@ -104,7 +104,8 @@ class SsoTest(unittest.TestCase):
     def setUpClass(cls):
         cls.op = OP()
         cls.rig = rig = Rig("sso", params={
-            "admin_workers": 2, "egress_allow": "127.0.0.1"})
+            "admin_workers": 2, "egress_allow": "127.0.0.1",
+            "sso_per_minute": 100000})
         rig.run("user", "create", "root@platform.example", "--platform-admin",
                 "--password-stdin", stdin=PASSWORD)
         token = rig.request("POST", "/api/v1/auth/login", {
@@ -816,6 +817,70 @@ class SsoTest(unittest.TestCase):
         self.assertEqual(theirs.delete("sso").status, 404)
         self.assertEqual(theirs.post("sso/test").status, 404)
         self.assertEqual(Browser(self.rig).get("/sso/globex").status, 404)
+
+
+class FloodTest(unittest.TestCase):
+    """Whoever only begins, or only comes back, does so a few times a minute
+    from one address, and asks no provider by it."""
+    LIMIT = 5
+
+    def test_a_flood_of_beginnings(self):
+        op = OP()
+        rig = Rig("sso_flood", params={
+            "admin_workers": 2, "chat_workers": 1,
+            "egress_allow": "127.0.0.1", "sso_per_minute": self.LIMIT})
+        try:
+            SsoTest.setup(caller(rig, "account_owner"), op)
+            op.reset()
+            self.begins(rig, op)
+            self.comes_back(rig, op)
+        finally:
+            rig.close()
+            op.close()
+
+    def few(self, replies, good):
+        """The first are served, and of the rest few: the limit comes back by
+        one every 12 s."""
+        status = [r.status for r in replies]
+        self.assertEqual(status[:self.LIMIT], [good] * self.LIMIT)
+        self.assertLessEqual(status.count(good), self.LIMIT + 2, status)
+        late = [r for r in replies if r.status != good]
+        for r in late:
+            self.assertEqual(r.status, 429, r.text)
+            self.assertGreaterEqual(int(r.headers["Retry-After"]), 1)
+            self.assertIsNone(r.headers["Set-Cookie"])
+        self.assertEqual(json.loads(late[0].text)["type"],
+                         "/problems/limit-exceeded")
+
+    def begins(self, rig, op):
+        def begin(address, account="acme-healthcare", **more):
+            return Browser(rig).get(f"/sso/{account}",
+                                    X_Forwarded_For=address, **more)
+        self.few([begin("203.0.113.1") for _ in range(40)], 303)
+        self.assertLessEqual(len(op.asked), 2 * 2)  # document, keys; a worker
+        page = begin("203.0.113.1", Accept="text/html")
+        self.assertEqual((page.status, page.headers.get_content_type()),
+                         (429, "text/html"))
+        # A network of IPv6 is one; whoever guesses accounts' names is slow,
+        # and does not learn by it which there are.
+        self.few([begin(f"2001:db8::{n + 1:x}") for n in range(40)], 303)
+        self.few([begin("203.0.113.2", f"none-{n}") for n in range(40)], 404)
+        self.assertEqual(begin("203.0.113.2").status, 429)
+        self.assertEqual(begin("203.0.113.3").status, 303)
+
+    def comes_back(self, rig, op):
+        here = {"X_Forwarded_For": "203.0.113.9"}
+        browser = Browser(rig)
+        location = browser.get("/sso/acme-healthcare", **here).headers[
+            "Location"]
+        back = Browser(rig).get(location).headers["Location"]
+        self.few([Browser(rig).get(back, **here) for _ in range(40)], 401)
+        self.assertEqual(op.count("/token"), 0)
+        # Who has come from elsewhere comes in.
+        here["X_Forwarded_For"] = "203.0.113.10"
+        r = browser.get(back, **here)
+        self.assertIn(r.status, (303, 403), r.text)
+        self.assertEqual(op.count("/token"), 1)
 
 
 if __name__ == "__main__":

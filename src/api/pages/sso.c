@@ -5,6 +5,7 @@
  */
 #include "api/pages/sso.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/app.h"
@@ -19,12 +20,14 @@
 #include "api/sso_priv.h"
 #include "audit/audit.h"
 #include "auth/sign_in.h"
+#include "http/address.h"
 #include "http/response.h"
 #include "sso/exchange.h"
 #include "sso/flow.h"
 #include "sso/logout.h"
 #include "sso/sso.h"
 #include "telemetry/log.h"
+#include "usage/quota.h"
 #include "util/buf.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -63,6 +66,27 @@ callback_uri(
 	return 0;
 }
 
+/* Anybody may come, and what follows asks providers: by address, of ${what}. */
+static int
+limit(struct app *app, const struct http_req *req, const char *what,
+    struct err *e)
+{
+	char client[ADDRESS_CLIENT_TEXT], place[ADDRESS_CLIENT_TEXT + 16];
+	struct quota_state state = { 0 };
+	struct quota_ask ask = { .address = place,
+		.per_address = { app->sso_per_minute, 60 } };
+
+	address_client(req->client_address, client);
+	snprintf(place, sizeof(place), "sso %s %s", what, client);
+	if (quota_take(&ask, &state, e) == 0)
+		return 0;
+	return e->code != ERR_LIMIT
+	           ? -1
+	           : err_set_kind(e, ERR_LIMIT, "limit-exceeded",
+			 (int)state.retry_after_s,
+			 "too many sign-ins from this address; wait a little");
+}
+
 /* --- there ---------------------------------------------------------------- */
 
 /* Where the web server in front asks who it is. */
@@ -92,6 +116,7 @@ begin(struct app *app, struct http_req *req, struct http_resp *resp,
 	if (then == NULL || !place_path_ok(then))
 		then = PAGE_HOME;
 	if (callback_uri(app, req, &back, e) != 0 ||
+	    limit(app, req, "begin", e) != 0 ||
 	    sso_account(app, req, &account, e) != 0 ||
 	    sso_begin(app->sso, &account, back, then, sso_deadline(req),
 		req->ctx, &way, e) != 0)
@@ -238,6 +263,7 @@ finish(struct app *app, struct http_req *req, struct http_resp *resp,
 	struct uuid sign_in;
 
 	if (read_return(app, req, &in, e) != 0 ||
+	    limit(app, req, "return", e) != 0 ||
 	    sso_end(app->sso, &in, &who, sso_deadline(req), req->ctx, &a, e) !=
 		0)
 		return -1;
