@@ -10,11 +10,8 @@
 #include "api/problem.h"
 #include "api/reply.h"
 #include "gateway/health.h"
-#include "gateway/seal.h"
-#include "gateway/store.h"
+#include "gateway/try.h"
 #include "http/request.h"
-#include "llm/llm.h"
-#include "secret/secret.h"
 #include "sso/fetch.h"
 #include "sso/sso.h"
 #include "util/clock.h"
@@ -22,7 +19,6 @@
 
 #include "util/banned.h"
 
-#define WAIT (10 * CLOCK_S)
 #define TRY_WAIT (10 * CLOCK_S)
 
 static json_t *
@@ -78,72 +74,23 @@ credential_live(uint32_t slot, const struct health_limits *limits)
 
 /* --- trying --------------------------------------------------------------- */
 
-/* Its key and address, as a call would have them; *key is the caller's to free.
- */
-static int
-open_access(struct manage *m, const char *id, const char **provider,
-    struct secret **key, struct llm_access *access, struct err *e)
-{
-	struct db_call call = { .stmt = &gateway_store_sealed,
-		.param = { m->account, id },
-		.nparams = 2 };
-	const struct db_result *r;
-	struct uuid row;
-
-	if (id_parse(id, strlen(id), &row) != 0 ||
-	    manage_read(m, &call, e) != 0)
-		return -1;
-	r = call.result;
-	if (db_rows(r) == 0)
-		return err_set(e, ERR_NOT_FOUND, "nothing has this id");
-	if (seal_open(m->app->vault, m->whose, &row, db_text(r, 0, 2),
-		db_len(r, 0, 2), db_int(r, 0, 3), m->req->started + WAIT, key,
-		e) != 0)
-		return -1;
-	*provider = db_text(r, 0, 0);
-	*access =
-	    (struct llm_access){ .key = (const char *)secret_bytes(*key) };
-	if (!db_null(r, 0, 1)) {
-		access->base = db_text(r, 0, 1);
-		access->own_base = true;
-		if (m->who->account != NULL)
-			access->egress = sso_fetcher(m->app->sso)->egress;
-	}
-	return 0;
-}
-
-/* What is wrong, for people; NULL nothing. */
-static const char *
-problem_of(const void *ctx, const struct llm_probe *p)
-{
-	if (p->status >= 200 && p->status < 300)
-		return NULL;
-	if (p->status == 401 || p->status == 403)
-		return "The provider refuses the key.";
-	if (p->status == 404)
-		return "The address has no list of models: is base_url right?";
-	return mem_printf(ctx, "The provider answered %d.", p->status);
-}
-
 static int
 credential_test(struct manage *m, struct err *e)
 {
+	const struct fetcher *f = sso_fetcher(m->app->sso);
+	const struct gateway_try t = { .db = m->app->db,
+		.vault = m->app->vault,
+		.net = f->net,
+		.egress = f->egress,
+		.deadline = clock_mono() + TRY_WAIT };
 	json_auto_t *answer = NULL;
-	struct llm_access access;
-	struct llm_probe p = { 0 };
-	struct err why = { 0 };
-	struct secret *key = NULL;
-	const char *provider, *problem;
+	struct llm_probe p;
+	const char *problem;
 	char id[UUID_TEXT];
-	int rc;
 
 	if (manage_id(m, "credential_id", id, e) != 0 ||
-	    open_access(m, id, &provider, &key, &access, e) != 0)
+	    gateway_try(&t, m->whose, id, m->ctx, &p, &problem, e) != 0)
 		return -1;
-	rc = llm_try(sso_fetcher(m->app->sso)->net, provider, &access,
-	    clock_mono() + TRY_WAIT, &p, &why);
-	secret_free(key);
-	problem = rc != 0 ? why.text : problem_of(m->ctx, &p);
 	answer = json_pack("{s:b, s:o, s:o, s:s?}", "ok", problem == NULL,
 	    "status", number_or_null(p.status, p.status != 0), "took_ms",
 	    number_or_null(p.took / CLOCK_MS, p.status != 0), "problem",
