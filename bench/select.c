@@ -23,7 +23,9 @@
 #define MOST 64
 #define MODEL UINT64_C(0x9e3779b97f4a7c15)
 
-static const struct health_limits limits = { 1000000, 100000000, 50000000 };
+/* So high that none of them is ever used up here. */
+#define LIMIT INT64_C(100000000000)
+static const struct health_limits limits = { LIMIT, LIMIT, LIMIT };
 static struct select_candidate c[MOST];
 
 static void
@@ -37,7 +39,7 @@ die(const char *what)
 static void
 candidates(void)
 {
-	const struct health_rate half = { 2000000, 1000000, 0 };
+	const struct health_rate half = { 2 * LIMIT, LIMIT, 0 };
 	struct health_rates r = { half, half, half, half };
 	int64_t now = clock_mono();
 

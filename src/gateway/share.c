@@ -268,11 +268,12 @@ counts_restore(const struct heard *h, struct health_slot *s)
 		    (uint64_t)json_integer_value(json_array_get(h->counts, i)));
 }
 
-/* All that others have used of ${s} by now, ${sum}; ${take}: what is new is
- * taken from the minute here. */
+/* All that others have used of ${s} by now, ${sum}: what is new is taken from
+ * the minute here, where a limit is known (so not after a restart, when all of
+ * it is new). */
 static void
-others_used(struct health_slot *s, const int64_t sum[HEALTH_SHARED], bool take,
-    int64_t now)
+others_used(
+    struct health_slot *s, const int64_t sum[HEALTH_SHARED], int64_t now)
 {
 	int64_t more[CAPACITIES] = { 0 };
 
@@ -280,14 +281,13 @@ others_used(struct health_slot *s, const int64_t sum[HEALTH_SHARED], bool take,
 		int64_t seen = atomic_exchange(&s->others[k], sum[k]);
 
 		/* Less: the row of a host that is long gone was deleted. */
-		if (take && sum[k] > seen)
+		if (sum[k] > seen)
 			more[k] = sum[k] - seen;
 	}
 	capacity_charge(&s->capacity, more, now);
 }
 
-/* ${fresh}: after a restart, so that one's own rows are news as well, and what
- * was used is not. */
+/* ${fresh}: after a restart, so that one's own rows are news as well. */
 static void
 hear(const struct db_result *r, bool fresh)
 {
@@ -308,7 +308,7 @@ hear(const struct db_result *r, bool fresh)
 			sum[k] += h.used[k];
 		if (i + 1 == n || db_int(r, i + 1, 0) != (int64_t)h.slot) {
 			if (s != NULL)
-				others_used(s, sum, !fresh, now);
+				others_used(s, sum, now);
 			memset(sum, 0, sizeof(sum));
 		}
 		json_decref(h.counts);

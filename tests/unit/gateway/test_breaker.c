@@ -368,6 +368,20 @@ a_burst_is_one(void **state)
 	assert_int_equal(n.outcomes[HEALTH_LIMIT], 40);
 }
 
+/* One that was sent before a 429 and passed says nothing of the time after. */
+static void
+an_early_success_warms_nothing(void **state)
+{
+	struct health_call early;
+
+	(void)state;
+	assert_true(begin(&early));
+	call(HEALTH_LIMIT);
+	end(&early, HEALTH_OK);
+	assert_int_equal(look().state, HEALTH_COOLING);
+	refused();
+}
+
 static void
 a_limited_probe_probes_again(void **state)
 {
@@ -619,6 +633,7 @@ main(void)
 		cmocka_unit_test_setup(cool_downs_differ, fresh),
 		cmocka_unit_test_setup(retry_after_is_honoured, fresh),
 		cmocka_unit_test_setup(a_burst_is_one, fresh),
+		cmocka_unit_test_setup(an_early_success_warms_nothing, fresh),
 		cmocka_unit_test_setup(a_limited_probe_probes_again, fresh),
 		cmocka_unit_test_setup(out_at_once_and_back, fresh),
 		cmocka_unit_test_setup(a_failed_probe_of_the_key, fresh),

@@ -428,6 +428,20 @@ without_a_map(void **state)
 	assert_int_equal(health_turn(1), 0);
 }
 
+/* A process has places for so many calls at once, not in all. */
+static void
+places_come_back(void **state)
+{
+	struct health_call c;
+
+	(void)state;
+	for (int i = 0; i < 40000; i++) {
+		assert_true(health_begin(&c, SLOT, 0, &limits, 1, 1, STILL));
+		health_end(&c, HEALTH_OK, 0, 0, 0, 0, STILL);
+	}
+	assert_int_equal(look(SLOT, &limits, STILL).inflight, 0);
+}
+
 static void
 turns(void **state)
 {
@@ -444,6 +458,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_map),
 		cmocka_unit_test_setup(turns, fresh),
+		cmocka_unit_test_setup(places_come_back, fresh),
 		cmocka_unit_test_setup(what_it_held_comes_back, fresh),
 		cmocka_unit_test_setup(nothing_is_lost, fresh),
 		cmocka_unit_test_setup(death_leaves_nothing, fresh),

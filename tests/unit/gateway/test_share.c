@@ -440,6 +440,12 @@ operators_orders(void **state)
 	assert_int_equal(look(&b).reason, HEALTH_WHY_OPERATOR);
 	assert_int_equal(look(&b).until, 0);
 	usleep(5000);
+	/* What another host finds does not close it. */
+	dbfix_sql(
+	    "INSERT INTO control.credential_states (account_id, "
+	    "credential_id, host) VALUES ('" ACCOUNT "', '" KEY "', 'c')");
+	ok(&b, TICK);
+	assert_int_equal(look(&b).reason, HEALTH_WHY_OPERATOR);
 	/* By a command, which is in no host's memory. */
 	assert_true(order(KEY, "close"));
 	ok(&a, TICK);
