@@ -22,7 +22,8 @@
 #define DAY_US (86400 * SECOND_US)
 /* How long a caller waits for what others give back. */
 #define PATIENCE (2 * CLOCK_S)
-#define ASK_MOST (5 * CLOCK_S)
+/* Who asks may be dead by then, and somebody else asks; twice does no harm. */
+#define ASK_MOST (500 * CLOCK_MS)
 #define ASK_PAUSE (100 * CLOCK_MS)
 #define DRY (CLOCK_S)
 #define AWAY (250 * CLOCK_MS)
@@ -157,6 +158,9 @@ entry_of(const struct account *a, const struct account_budget *b, int64_t us)
 	unsigned nobody;
 
 	while (atomic_load(&en->period) != period + 1) {
+		/* First: by this the entry is found when we die. */
+		atomic_fetch_or(
+		    &ledger.used[at / 64], UINT64_C(1) << (at % 64));
 		nobody = 0;
 		if (!atomic_compare_exchange_strong(
 			&en->opening, &nobody, procs_self_slot() + 1)) {
@@ -164,8 +168,6 @@ entry_of(const struct account *a, const struct account_budget *b, int64_t us)
 			continue;
 		}
 		if (atomic_load(&en->period) != period + 1) {
-			atomic_fetch_or(
-			    &ledger.used[at / 64], UINT64_C(1) << (at % 64));
 			fill(en, a, b, period);
 			atomic_store(&en->period, period + 1);
 		}
