@@ -133,6 +133,21 @@ model_override(struct merge *m, const char *pointer, const json_t *v)
 }
 
 static void
+embedding_model(struct merge *m, const char *pointer, const json_t *v)
+{
+	if (!json_is_string(v))
+		merge_error(m, pointer, NULL, "must be text");
+	else if (json_string_length(v) > 90 ||
+		 !llm_embeds(json_string_value(v)))
+		merge_error(m, pointer, NULL,
+		    "is no model for embeddings: write provider:name, with a "
+		    "provider of OpenAI's format");
+	else
+		m->spec->embedding_model =
+		    mem_strdup(m->spec, json_string_value(v));
+}
+
+static void
 model_fallback(struct merge *m, const char *pointer, const json_t *v)
 {
 	if (!json_is_boolean(v))
@@ -288,6 +303,7 @@ static const struct {
 	{ "/system_prompt_override", system_prompt_override },
 	{ "/model_override", model_override },
 	{ "/model_fallback", model_fallback },
+	{ "/embedding_model", embedding_model },
 	{ "/max_tokens", max_tokens },
 	{ "/temperature", temperature },
 	{ "/tools", tools },
@@ -379,6 +395,9 @@ show(struct agent_spec *s)
 	json_object_set_new(s->merged, "model", json_string(s->model));
 	json_object_set_new(
 	    s->merged, "model_fallback", json_boolean(s->model_fallback));
+	if (s->embedding_model)
+		json_object_set_new(s->merged, "embedding_model",
+		    json_string(s->embedding_model));
 	json_object_set_new(
 	    s->merged, "max_tokens", json_integer(s->max_tokens));
 	if (s->temperature >= 0)

@@ -32,6 +32,7 @@ struct agent_spec {
 	char *system_prompt; /* merged */
 	char *model;         /* provider:name */
 	bool model_fallback;
+	char *embedding_model; /* provider:name, or NULL: it makes none */
 	int max_tokens;
 	double temperature;                           /* < 0: none */
 	int64_t requests_per_minute, tokens_per_hour; /* -1: no limit */

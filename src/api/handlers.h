@@ -26,8 +26,9 @@ API_HANDLER(api_widget_token); /* widget.c: POST .../widget/token */
 
 API_HANDLER(api_openai_models); /* openai/models.c */
 API_HANDLER(api_openai_model);
-API_HANDLER(api_openai_chat);      /* openai/chat.c */
-API_HANDLER(api_openai_responses); /* openai/responses.c */
+API_HANDLER(api_openai_chat);       /* openai/chat.c */
+API_HANDLER(api_openai_embeddings); /* openai/embeddings.c */
+API_HANDLER(api_openai_responses);  /* openai/responses.c */
 
 API_HANDLER(api_probe); /* probe.c: for switchboard doctor */
 

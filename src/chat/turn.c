@@ -69,6 +69,21 @@ check_given(const struct chat_turn *t, struct err *e)
 	return 0;
 }
 
+/* Another model would make vectors that compare with nobody's: no fallback. */
+static int
+choose_embedding(struct chat_turn *t, struct err *e)
+{
+	if (!t->spec->embedding_model)
+		return err_set_kind(e, ERR_INVALID, "embeddings-unsupported", 0,
+		    "the agent has no embedding_model");
+	t->priv->why.wanted = t->spec->embedding_model;
+	t->priv->why.used = t->spec->embedding_model;
+	t->priv->why.rule = "agent";
+	return gateway_choose(t->priv->deps->gateway, t->account,
+	    t->spec->embedding_model, false, t->priv->deadline,
+	    &t->priv->wanted, e);
+}
+
 static int
 turn_agent(struct chat_turn *t, struct err *e)
 {
@@ -89,6 +104,8 @@ turn_agent(struct chat_turn *t, struct err *e)
 	if (history_session(
 		t->account, ask->key, ask->session_key, &p->history, e) < 0)
 		return -1;
+	if (ask->embed)
+		return choose_embedding(t, e);
 	if (gateway_choose(p->deps->gateway, t->account, t->spec->model,
 		t->spec->model_fallback, p->deadline, &p->wanted, e) < 0)
 		return -1;
@@ -124,6 +141,8 @@ estimate(const struct chat_turn *t)
 	const struct agent_spec *spec = t->spec;
 	int most = spec->max_tokens;
 
+	if (ask->embed)
+		return ask->given_tokens;
 	if (ask->given && ask->given->max_tokens > 0 &&
 	    ask->given->max_tokens < most)
 		most = ask->given->max_tokens;
@@ -180,7 +199,8 @@ turn_history(struct chat_turn *t, struct err *e)
 		.agent = t->spec->id,
 		.idle_us = p->deps->session_idle_us,
 		.tokens = p->deps->history_tokens,
-		.turns = p->ask->given ? 0 : p->deps->history_turns,
+		.turns =
+		    p->ask->given || p->ask->embed ? 0 : p->deps->history_turns,
 		.now_us = t->started_us,
 		.deadline = clock_mono() + HISTORY_WAIT,
 	};
@@ -378,6 +398,25 @@ turn_ended(struct chat_turn *t, int rc, const struct err *why)
 }
 
 static int
+make_vectors(struct chat_turn *t, struct llm_sink *sink, struct err *e)
+{
+	struct chat_turn_priv *p = t->priv;
+	const struct llm_request rq = { .model = p->wanted,
+		.embed = p->ask->embed,
+		.vectors = &t->vectors,
+		.traceparent = p->ask->traceparent,
+		.deadline = p->deadline };
+	int rc = gateway_complete(p->deps->gateway, t->account, &rq, sink, t,
+	    &t->answer.reply, &t->answer.story, e);
+
+	if (rc == 0 && t->answer.reply.usage.input == 0) {
+		t->answer.reply.usage.input = p->ask->given_tokens;
+		t->answer.reply.usage.estimated = true;
+	}
+	return rc;
+}
+
+static int
 ask_agent(struct chat_turn *t, struct err *e)
 {
 	struct chat_turn_priv *p = t->priv;
@@ -406,6 +445,8 @@ ask_agent(struct chat_turn *t, struct err *e)
 	told.agent.tool_call = on_tool_call;
 	told.agent.tool_result = on_tool_result;
 	p->asked = true;
+	if (p->ask->embed)
+		return make_vectors(t, &told.agent.llm, e);
 	return agent_run(&deps, &ask, &told.agent, t, &t->answer, e);
 }
 

@@ -68,6 +68,9 @@ struct chat_ask {
 	const struct llm_message *before;
 	int nbefore;
 	int64_t given_tokens;
+	/* No answer is wanted but vectors; the message is the first text, for
+	 * whoever reads it again.  NULL: an answer is. */
+	const struct llm_embed *embed;
 	const char *channel; /* NULL: "stream" or "chat" */
 };
 
@@ -107,6 +110,7 @@ struct chat_turn {
 	bool counted;      /* accepted for a provider: RateLimit headers */
 	const char *model; /* what answered */
 	struct agent_answer answer;
+	struct buf vectors; /* of ask->embed */
 	bool priced;
 	int64_t cost_nano;
 	const char *status; /* completed, failed, cancelled */
@@ -135,7 +139,8 @@ struct chat_turn {
  *	before opened(), and nothing is stored: ERR_NOT_FOUND, ERR_INVALID
  *	(kind "idempotency-key-reused": another question under the same key;
  *	"tool-name-taken": one of ask->given is the agent's own;
- *	"format-unsupported": its model takes no response_format),
+ *	"format-unsupported": its model takes no response_format;
+ *	"embeddings-unsupported": the agent has no model for them),
  *	ERR_CONFLICT ("idempotency-key-in-use": the first request with this key
  *	has outlived this one's deadline), ERR_LIMIT (ret->quota tells),
  *	ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_GONE;

@@ -33,7 +33,8 @@ estimate(struct failover *f)
 {
 	struct llm_usage u;
 
-	f->input = llm_estimate_request(f->rq);
+	f->input = f->rq->embed != NULL ? f->rq->embed->tokens
+	                                : llm_estimate_request(f->rq);
 	f->output = f->rq->max_tokens < OUTPUT_LIKELY ? f->rq->max_tokens
 	                                              : OUTPUT_LIKELY;
 	u = (struct llm_usage){ .input = f->input, .output = f->output };

@@ -119,6 +119,18 @@ llm_access_of(const struct llm *l, const struct llm_provider *p)
 	return NULL;
 }
 
+struct net *
+llm_net(const struct llm *l)
+{
+	return l->net;
+}
+
+const struct llm_opts *
+llm_opts(const struct llm *l)
+{
+	return &l->o;
+}
+
 static bool
 usable(const struct llm *l, const struct llm_provider *p)
 {
@@ -442,7 +454,10 @@ llm_complete(struct llm *l, const struct llm_request *rq, struct llm_sink *sink,
 	struct ask *a = mem_new(tmp, struct ask);
 	stream_init(&a->s, p, r, sink, ctx, tmp,
 	    l->o.response_max < EVENT_MAX ? l->o.response_max : EVENT_MAX);
-	if (p->complete) {
+	if (rq->embed) {
+		rc = embed_ask(l, p, name, rq, sink, ctx, tmp, r, e);
+		count(r, rc);
+	} else if (p->complete) {
 		rc = p->complete(rq, &a->s, e);
 		stream_end(&a->s, rq);
 		r->class = rc == 0 ? LLM_OK : LLM_CALLER;

@@ -58,6 +58,14 @@ struct llm_access {
 	const struct egress *egress; /* set where an account typed the base */
 };
 
+/* Texts to be made vectors of, by a model of which llm_embeds(). */
+struct llm_embed {
+	const json_t *input; /* a text, or a list of texts or of tokens */
+	int64_t tokens;      /* of all, about */
+	const char *format;  /* "float", "base64", or NULL: the provider's */
+	int dimensions;      /* 0: the model's */
+};
+
 struct llm_request {
 	const char *model; /* provider:name */
 	/* NULL: as the process's environment has it. */
@@ -79,6 +87,11 @@ struct llm_request {
 	const char *account_name; /* for the concierge */
 	const char *traceparent;
 	int64_t deadline; /* absolute; the provider's own limits also hold */
+	/* Vectors instead of an answer: of what, and where the provider's list
+	 * of them goes, in the order of the texts, as JSON:
+	 * [{"object","index","embedding"}].  NULL: an answer. */
+	const struct llm_embed *embed;
+	struct buf *vectors;
 };
 
 /* What one answer used.  input includes cached; output includes reasoning. */
@@ -224,6 +237,8 @@ int llm_complete(struct llm *, const struct llm_request *rq,
     struct llm_sink *sink, const void *ctx, struct llm_reply *reply,
     struct err *e);
 
+/* Does the model's provider make vectors? */
+bool llm_embeds(const char *model);
 /* Rough count: what usage is called when the provider says nothing, and what
  * limits reserve before. */
 int64_t llm_estimate_tokens(const char *text, size_t len);

@@ -186,6 +186,7 @@ const struct llm_provider llm_openai = {
 	.key_optional = true,
 	.formats = true,
 	.path = "/chat/completions",
+	.embed_path = "/embeddings",
 	.models_path = "/models",
 	.headers = openai_headers,
 	.body = openai_body,

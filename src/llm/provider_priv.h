@@ -34,6 +34,7 @@ struct llm_provider {
 	bool key_optional;       /* where the operator set an address */
 	bool formats;            /* takes a response_format */
 	const char *path;        /* below the base */
+	const char *embed_path;  /* makes vectors; NULL: it does not */
 	const char *models_path; /* lists the models, by GET */
 
 	/* Authentication and what else the format wants. */
@@ -61,6 +62,14 @@ extern const struct llm_provider *const providers[PROVIDERS];
 /* How ${l} reaches a provider; NULL: it is none of the network's. */
 const struct llm_access *llm_access_of(
     const struct llm *l, const struct llm_provider *);
+
+/* What ${l} was made with; the texts of the options are gone. */
+struct net *llm_net(const struct llm *l);
+/* rq->embed of a provider of the network; as llm_complete(). */
+int embed_ask(struct llm *l, const struct llm_provider *, const char *name,
+    const struct llm_request *rq, struct llm_sink *, const void *ctx,
+    const void *tmp, struct llm_reply *, struct err *e);
+const struct llm_opts *llm_opts(const struct llm *l);
 
 /* The provider of "provider:name" and where the name begins; NULL: none of
  * ours, or not well-formed. */

@@ -153,6 +153,14 @@ await check('openai: a limit', async () => {
 	assert.equal(e.headers.get('x-ratelimit-limit-requests'), '1');
 });
 
+await check('openai: embeddings', async () => {
+	const input = ['a', 'bcd'];
+	const got = await client.embeddings.create({ model: 'sales/animal_health', input });
+	assert.deepEqual(got.data.map((d) => [d.index, d.embedding[0]]), [[0, 1], [1, 3]]);
+	assert.ok(got.usage.prompt_tokens > 0);
+	await rejects(once.embeddings.create({ model: echo, input }), OpenAI.BadRequestError, 400, 'unsupported');
+});
+
 await check('openai: responses', async () => {
 	const got = await client.responses.create({ model: echo, input: 'canary 88', instructions: 'Be brief.' });
 	assert.match(got.output_text, /canary 88/);

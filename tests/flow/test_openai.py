@@ -1,5 +1,7 @@
 """The OpenAI wire format: an agent is a model, a request is a turn of it."""
+import base64
 import json
+import struct
 import threading
 import unittest
 import uuid
@@ -441,6 +443,67 @@ class OpenAITest(unittest.TestCase):
                 for k, v in change.items()})), 400, code, param)
         self.refused(self.rig.get(V1 + "/responses/resp_1",
                                   headers=self.rig.auth()), 404, "not_found")
+
+    # -- embeddings ------------------------------------------------------
+
+    def embed(self, given="one", **body):
+        return self.rig.request("POST", V1 + "/embeddings", dict(
+            {"model": AGENT, "input": given}, **body), self.rig.auth())
+
+    def test_embeddings(self):
+        self.use("builtin:concierge", embedding_model="openai:mock-echo")
+        texts = ["a", "bcd", "ef" * 2000]
+        reply = self.embed(texts, encoding_format="float", dimensions=4)
+        self.assertEqual(reply.status, 200, reply)
+        body = reply.json
+        self.assertEqual((body["object"], body["model"]), ("list", AGENT))
+        self.assertEqual([d["index"] for d in body["data"]], [0, 1, 2])
+        self.assertEqual([d["embedding"][:2] for d in body["data"]],
+                         [[len(t), ord(t[0])] for t in texts])
+        self.assertEqual({len(d["embedding"]) for d in body["data"]}, {4})
+        self.assertGreater(body["usage"]["prompt_tokens"], 1000)
+        self.assertEqual(body["usage"]["prompt_tokens"],
+                         body["usage"]["total_tokens"])
+        row = self.row(reply.headers["x-turn-id"])
+        self.assertEqual(
+            (row["channel"], row["model"], row["user_text"],
+             row["reply_text"], row["output_tokens"], row["status"]),
+            ("embeddings", "openai:mock-echo", "a", "", 0, "completed"))
+        self.assertEqual(row["input_tokens"], body["usage"]["prompt_tokens"])
+        packed = self.embed("bcd", encoding_format="base64").json
+        values = struct.unpack("<8f", base64.b64decode(
+            packed["data"][0]["embedding"]))
+        self.assertEqual(values[:2], (3, ord("b")))
+        tokens = self.embed([[1, 2, 3], [4]]).json
+        self.assertEqual([d["embedding"][0] for d in tokens["data"]], [3, 1])
+        self.assertEqual(self.embed([1, 2]).json["data"][0]["embedding"][0],
+                         2)
+        many = self.embed(["x"] * 2048, dimensions=16)
+        self.assertEqual(len(many.json["data"]), 2048)
+
+    def test_embeddings_refused(self):
+        self.use("builtin:concierge")
+        self.refused(self.embed(), 400, "unsupported", "model",
+                     "invalid_request_error")
+        for change, code, param in (
+                ({"given": ""}, "invalid_value", "input"),
+                ({"given": []}, "invalid_value", "input"),
+                ({"given": ["a", ""]}, "invalid_value", "input"),
+                ({"given": {"a": 1}}, "invalid_value", "input"),
+                ({"given": ["x"] * 2049}, "array_above_max_length", "input"),
+                ({"encoding_format": "int8"}, "invalid_value",
+                 "encoding_format"),
+                ({"dimensions": 0}, "invalid_value", "dimensions"),
+                ({"nonsense": 1}, "unknown_parameter", "nonsense")):
+            self.refused(self.embed(**change), 400, code, param)
+        for model, status in (("mock-500", 502), ("mock-429", 503)):
+            self.use("builtin:concierge", embedding_model="openai:" + model)
+            self.refused(self.embed(), status)
+        done = self.rig.run(
+            "agent", "configure", "acme-healthcare", AGENT, "-", check=False,
+            stdin=json.dumps({"embedding_model": "anthropic:none"}))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("embedding_model", done.stdout + done.stderr)
 
     # -- refusals --------------------------------------------------------
 

@@ -34,7 +34,8 @@ struct openai_fault {
 /* A request that has been read; what it points to is the body's, or below the
  * request's memory. */
 struct openai_ask {
-	const char *model; /* as the caller said it */
+	struct llm_embed embed; /* of embeddings */
+	const char *model;      /* as the caller said it */
 	char agent_type[65], agent_name[65];
 	bool stream, usage; /* stream_options.include_usage */
 	struct chat_ask chat;
@@ -133,12 +134,14 @@ struct openai_done {
 	size_t len;
 	const json_t *calls; /* tool_calls of the turn */
 	struct llm_usage usage;
-	const char *finish; /* ours */
+	const char *finish;        /* ours */
+	const struct buf *vectors; /* NULL: of a replay */
 };
 
 /* What differs between chat/completions and responses. */
 struct openai_form {
 	const char *prefix; /* of ids: "chatcmpl-" */
+	bool anew; /* asked again it is made again: no Idempotency-Key */
 	int (*read)(struct openai_read *, const json_t *body);
 	/* A whole answer, into ${out}. */
 	void (*whole)(

@@ -258,7 +258,8 @@ done_of_turn(const struct chat_turn *t, struct openai_done *done)
 		.len = reply->text.len,
 		.calls = t->answer.tool_calls,
 		.usage = reply->usage,
-		.finish = t->finish_reason };
+		.finish = t->finish_reason,
+		.vectors = &t->vectors };
 }
 
 /* The names that an earlier request's answer has. */
@@ -367,8 +368,8 @@ check_message(const struct app *app, const struct caller *who,
 }
 
 static int
-fill_ask(struct http_req *req, struct caller *who, struct openai_ask *ask,
-    struct err *e)
+fill_ask(struct http_req *req, struct caller *who,
+    const struct openai_form *form, struct openai_ask *ask, struct err *e)
 {
 	char *client = mem_zalloc(req->ctx, ADDRESS_CLIENT_TEXT, "address");
 	char *parent = mem_zalloc(req->ctx, TRACE_PARENT_SIZE, "parent");
@@ -382,7 +383,8 @@ fill_ask(struct http_req *req, struct caller *who, struct openai_ask *ask,
 	ask->chat.request_id = req->request_id;
 	ask->chat.trace_id = req->trace.trace_id;
 	ask->chat.session_key = http_header(req, "x-session-key");
-	return ask_read_key(req, OPENAI_BODY_MAX, &ask->chat, e);
+	return form->anew ? 0
+	                  : ask_read_key(req, OPENAI_BODY_MAX, &ask->chat, e);
 }
 
 void
@@ -403,7 +405,7 @@ openai_serve(struct app *app, struct http_req *req, struct http_resp *resp,
 	    check_message(app, who, ask, &fault) < 0) {
 		openai_error_send(
 		    req, resp, &fault.err, fault.code, fault.param);
-	} else if (fill_ask(req, who, ask, &fault.err) < 0) {
+	} else if (fill_ask(req, who, form, ask, &fault.err) < 0) {
 		problem_send(req, resp, &fault.err, NULL);
 	} else {
 		talk_init(talk, app, req, resp, who, form, ask);
