@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "account/account.h"
-#include "gateway/budget.h"
 #include "gateway/complete.h"
 #include "gateway/credential.h"
 #include "gateway/preset.h"
+#include "gateway/retry.h"
 #include "llm/price.h"
 #include "shm/procs.h"
 #include "util/clock.h"
@@ -168,7 +168,7 @@ fresh(void **state)
 	(void)state;
 	procs_map();
 	health_map(64);
-	budget_map();
+	retry_map();
 	memset(script, 0, sizeof(script));
 	memset(asked, 0, sizeof(asked));
 	memset(&story, 0, sizeof(story));
@@ -390,19 +390,19 @@ test_budget(void **state)
 	int64_t now = clock_mono(), n = 0;
 
 	(void)state;
-	while (budget_retry(now))
+	while (retry_may(now))
 		n++;
-	assert_int_equal(n, BUDGET_MOST);
+	assert_int_equal(n, RETRY_MOST);
 	for (int i = 0; i < 5; i++)
-		budget_call();
-	assert_true(budget_retry(now));
-	assert_false(budget_retry(now));
-	assert_true(budget_retry(now + CLOCK_S / BUDGET_A_SECOND + 1));
-	assert_false(budget_retry(now + CLOCK_S / BUDGET_A_SECOND + 1));
+		retry_call();
+	assert_true(retry_may(now));
+	assert_false(retry_may(now));
+	assert_true(retry_may(now + CLOCK_S / RETRY_A_SECOND + 1));
+	assert_false(retry_may(now + CLOCK_S / RETRY_A_SECOND + 1));
 	/* a day brings no more than can be saved up */
 	assert_int_equal(
-	    budget_left(now + 86400 * CLOCK_S), (int64_t)BUDGET_MOST);
-	while (budget_retry(now + 86400 * CLOCK_S))
+	    retry_left(now + 86400 * CLOCK_S), (int64_t)RETRY_MOST);
+	while (retry_may(now + 86400 * CLOCK_S))
 		;
 	script[0].class = LLM_SERVER;
 	assert_int_equal(ask(), -1);
