@@ -99,6 +99,13 @@ llm_known(const char *model)
 }
 
 bool
+llm_embeds(const char *model)
+{
+	(void)model;
+	return false;
+}
+
+bool
 llm_takes_format(const char *model)
 {
 	(void)model;
