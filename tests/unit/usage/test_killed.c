@@ -4,7 +4,7 @@
  * on the way is one that a death may leave, and each is put back and tried.
  * Then thousands of deaths at random instants, with others at work meanwhile.
  *
- * The program has its own shm_map(), so that it knows where the memory is.
+ * lib/stepped.c has its own shm_map(), so that it knows where the memory is.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,15 +15,13 @@
 #include <cmocka.h>
 
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/stepped.h"
 #include "shm/procs.h"
 #include "shm/shm.h"
 #include "usage/quota.h"
@@ -31,122 +29,6 @@
 #include "util/clock.h"
 
 #include "util/banned.h"
-
-#define MAPS 16
-#define STATES 256
-#define STEPS_MOST 2000000
-#define WATCH 8192
-
-/* --- the memory ---------------------------------------------------------- */
-
-static struct {
-	unsigned char *at;
-	size_t bytes;
-} maps[MAPS];
-static int nmaps;
-
-void *
-shm_map(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED || nmaps == MAPS)
-		abort();
-	maps[nmaps].at = p;
-	maps[nmaps++].bytes = bytes;
-	return p;
-}
-
-/* What is watched: some bytes of some maps, gathered. */
-static struct {
-	unsigned char *at;
-	size_t bytes;
-} watched[MAPS];
-static int nwatched;
-static unsigned char states[STATES][WATCH];
-static int nstates;
-static size_t state_bytes;
-
-static void
-watch(int map, size_t offset, size_t bytes)
-{
-	watched[nwatched].at = maps[map].at + offset;
-	watched[nwatched++].bytes = bytes;
-	state_bytes += bytes;
-	assert_true(state_bytes <= WATCH);
-	assert_true(offset + bytes <= maps[map].bytes);
-}
-
-static void
-state_move(unsigned char *state, bool back)
-{
-	for (int i = 0; i < nwatched; i++) {
-		if (back)
-			memcpy(watched[i].at, state, watched[i].bytes);
-		else
-			memcpy(state, watched[i].at, watched[i].bytes);
-		state += watched[i].bytes;
-	}
-}
-
-static void
-state_note(void)
-{
-	unsigned char now[WATCH];
-
-	state_move(now, false);
-	if (nstates > 0 && memcmp(now, states[nstates - 1], state_bytes) == 0)
-		return;
-	assert_true(nstates < STATES);
-	memcpy(states[nstates++], now, state_bytes);
-}
-
-/*
- * Run ${what} in a child that is stepped, from the present state, and put that
- * back.  Then states[0..nstates) are all that it went through.
- */
-static void
-step_through(void (*what)(void))
-{
-	cpu_set_t before, one;
-	int status, n;
-	pid_t pid;
-
-	/* Side by side on one processor they hand over without a wake-up. */
-	CPU_ZERO(&one);
-	CPU_SET((size_t)sched_getcpu(), &one);
-	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
-	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-			_exit(77);
-		raise(SIGSTOP);
-		what();
-		raise(SIGSTOP);
-		_exit(0);
-	}
-	nstates = 0;
-	state_note();
-	for (n = 0; n < STEPS_MOST; n++) {
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-			fail_msg("this test needs ptrace");
-		assert_true(WIFSTOPPED(status));
-		state_note();
-		if (n > 0 && WSTOPSIG(status) == SIGSTOP)
-			break;
-		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
-	}
-	assert_in_range(n, 50, STEPS_MOST - 1);
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	sched_setaffinity(0, sizeof(before), &before);
-	state_move(states[0], true);
-}
 
 /* --- the table, by steps -------------------------------------------------- */
 
@@ -180,8 +62,7 @@ static int
 fresh(void **state)
 {
 	(void)state;
-	nmaps = nwatched = 0;
-	state_bytes = 0;
+	stepped_begin();
 	clock_start = clock_mono();
 	skew = shm_map(sizeof(*skew));
 	return 0;
@@ -192,7 +73,8 @@ fresh_table(void **state)
 {
 	fresh(state);
 	table_map();
-	watch(1, (size_t)SET * TABLE_WAYS * 16, (size_t)TABLE_WAYS * 16);
+	stepped_watch(
+	    1, (size_t)SET * TABLE_WAYS * 16, (size_t)TABLE_WAYS * 16);
 	return 0;
 }
 
@@ -224,9 +106,9 @@ every_state(int had, int change)
 	int64_t before = atomic_load(skew);
 	int passed, i, k;
 
-	assert_true(nstates > 1);
-	for (i = 0; i < nstates; i++) {
-		state_move(states[i], true);
+	assert_true(stepped_states > 1);
+	for (i = 0; i < stepped_states; i++) {
+		stepped_restore(i);
 		/* A claim goes stale after 50 ms; a step takes 20 s. */
 		atomic_store(skew, before + BUCKET_TICKS_S / 10);
 		for (passed = 0; take(100, &r); passed++)
@@ -247,8 +129,8 @@ static void
 dies_making_a_place(void **state)
 {
 	(void)state;
-	step_through(child_takes);
-	assert_true(nstates >= 4); /* claim, tag, tat */
+	stepped_through(child_takes);
+	assert_true(stepped_states >= 4); /* claim, tag, tat */
 	every_state(3, -1);
 }
 
@@ -261,7 +143,7 @@ dies_in_a_place_that_is_there(void **state)
 	for (uint64_t n = 1; n < TABLE_WAYS; n++)
 		assert_true(take(n, &r));
 	assert_true(take(100, &r));
-	step_through(child_takes);
+	stepped_through(child_takes);
 	every_state(2, -1);
 }
 
@@ -274,7 +156,7 @@ dies_taking_an_old_place_over(void **state)
 	for (uint64_t n = 1; n <= TABLE_WAYS; n++)
 		assert_true(take(n, &r));
 	atomic_store(skew, 100 * BUCKET_TICKS_S);
-	step_through(child_takes);
+	stepped_through(child_takes);
 	every_state(3, -1);
 }
 
@@ -286,7 +168,7 @@ dies_giving_back(void **state)
 	(void)state;
 	assert_true(take(100, &r));
 	assert_true(take(100, &r));
-	step_through(child_gives);
+	stepped_through(child_gives);
 	every_state(1, 1);
 }
 
@@ -326,10 +208,10 @@ fresh_quota(void **state)
 	procs_map();
 	quota_map(100);
 	/* 1 procs, 2-4 buckets, 5 the table, 6-8 seeds, 9 reserves */
-	assert_int_equal(nmaps, 10);
+	assert_int_equal(stepped_maps(), 10);
 	for (int i = 2; i <= 4; i++)
-		watch(i, 0, maps[i].bytes);
-	watch(9, maps[9].bytes / PROCS_MAX * DEAD, 2048);
+		stepped_watch(i, 0, stepped_bytes(i));
+	stepped_watch(9, stepped_bytes(9) / PROCS_MAX * DEAD, 2048);
 	turn = (struct quota_ask){ .agent_slot = AGENT,
 		.agent_tokens = { TOKENS, MONTH },
 		.tokens = OTHERS };
@@ -393,9 +275,9 @@ try_quota(int64_t most_tokens, bool given_back)
 	bool whole = false;
 	int i;
 
-	assert_true(nstates >= 5);
-	for (i = 0; i < nstates; i++) {
-		state_move(states[i], true);
+	assert_true(stepped_states >= 5);
+	for (i = 0; i < stepped_states; i++) {
+		stepped_restore(i);
 		quota_reap(DEAD);
 		left = tokens_left();
 		assert_true(left <= full); /* never more than there was */
@@ -412,7 +294,7 @@ try_quota(int64_t most_tokens, bool given_back)
 	}
 	assert_int_equal(most, most_tokens);
 	assert_true(whole); /* a running turn's estimate came back */
-	state_move(states[nstates - 1], true);
+	stepped_restore(stepped_states - 1);
 	requests = quota_remaining(ACCOUNT, &turn.account_requests);
 	assert_int_equal(requests, given_back ? 100 : 99);
 }
@@ -421,7 +303,7 @@ static void
 dies_in_a_turn(void **state)
 {
 	(void)state;
-	step_through(child_turn);
+	stepped_through(child_turn);
 	try_quota(ESTIMATE, false);
 }
 
@@ -429,7 +311,7 @@ static void
 dies_in_a_long_turn(void **state)
 {
 	(void)state;
-	step_through(child_long_turn);
+	stepped_through(child_long_turn);
 	try_quota(ESTIMATE + USED, false);
 }
 
@@ -437,7 +319,7 @@ static void
 dies_in_a_refusal(void **state)
 {
 	(void)state;
-	step_through(child_refused);
+	stepped_through(child_refused);
 	try_quota(ESTIMATE, true);
 }
 
