@@ -25,6 +25,7 @@
 #define LIMIT INT64_C(1000000)
 #define ESTIMATE 300 /* input and output each */
 #define USED 100     /* of both */
+#define OTHERS 50000
 #define NOW (1000 * CLOCK_S)
 
 static const struct health_limits limits = { LIMIT, LIMIT, LIMIT };
@@ -42,6 +43,8 @@ look(void)
 static int
 fresh(void **state)
 {
+	struct health_call others;
+
 	(void)state;
 	stepped_begin();
 	now = NOW;
@@ -56,6 +59,10 @@ fresh(void **state)
 	for (int i = 5; i <= 7; i++)
 		stepped_watch(i, 0, stepped_bytes(i));
 	procs_set_self(0);
+	/* Used before, so that what comes back twice is seen. */
+	assert_true(
+	    health_begin(&others, SLOT, 1, &limits, OTHERS, OTHERS, now));
+	health_end(&others, HEALTH_OK, 0, OTHERS, 0, OTHERS, now);
 	return 0;
 }
 
