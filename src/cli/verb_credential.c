@@ -56,7 +56,7 @@ static int
 find(struct cli *c, struct db_pool **db, struct uuid *account, json_t **row,
     struct err *e)
 {
-	const char *name;
+	const char *name = NULL;
 
 	if (whose(c, db, account, &name, e) != 0)
 		return -1;
@@ -227,7 +227,7 @@ verb_credential_add(struct cli *c, struct err *e)
 	char text[UUID_TEXT];
 	struct uuid account, id;
 	struct sealed_key key;
-	struct db_pool *db;
+	struct db_pool *db = NULL;
 
 	if (strcmp(provider, "openai") != 0 &&
 	    strcmp(provider, "anthropic") != 0)
@@ -256,7 +256,7 @@ verb_credential_set(struct cli *c, struct err *e)
 	const char *file = cli_opt(c, "key-file"), *text;
 	struct uuid account, id;
 	struct sealed_key key;
-	struct db_pool *db;
+	struct db_pool *db = NULL;
 
 	if (c->ngiven == (cli_flag(c, "platform") ? 1 : 0))
 		return cli_misuse(c, e, "nothing to set");
@@ -284,7 +284,7 @@ verb_credential_remove(struct cli *c, struct err *e)
 {
 	json_auto_t *row = NULL;
 	struct uuid account;
-	struct db_pool *db;
+	struct db_pool *db = NULL;
 
 	if (find(c, &db, &account, &row, e) != 0 ||
 	    store_credential_remove(db, &account, row, cli_who(c), e) != 0)
@@ -316,7 +316,7 @@ int
 verb_credential_list(struct cli *c, struct err *e)
 {
 	struct uuid account;
-	struct db_pool *db;
+	struct db_pool *db = NULL;
 	json_t *rows, *row;
 	bool there = true;
 	size_t i;
@@ -349,7 +349,7 @@ order(struct cli *c, const char *action, struct err *e)
 {
 	json_auto_t *row = NULL;
 	struct uuid account;
-	struct db_pool *db;
+	struct db_pool *db = NULL;
 	json_t *live;
 
 	if (find(c, &db, &account, &row, e) != 0 ||

@@ -228,6 +228,9 @@ class AccountTest(unittest.TestCase):
             self.assertIn(who.post("widget-keys", {
                 "name": "w", "allowed_origins": ["https://a.example"]}).status,
                 (200, 201))
+            self.assertEqual(who.post("llm-credentials", {
+                "provider": "openai", "name": "k", "key": "sk-k",
+                "status": "disabled"}).status, 201)
             self.assertEqual(who.post("roles", {
                 "name": "own", "permissions": ["agent.read"]}).status, 201)
             self.assertEqual(who.post("api-keys", {

@@ -234,6 +234,26 @@ class PoolTest(Case):
         self.assertEqual(self.calls(no), 0)
         self.assertEqual(self.calls(yes), 1)
 
+    def test_another_model(self):
+        """model_fallback: where there is no key for the agent's model, the
+        next of default_models for which there is one."""
+        self.rig.run("agent", "create", "acme-healthcare", "sales/next",
+                     "--configuration", "-",
+                     stdin='{"model_override": "anthropic:claude-x"}')
+        self.assertEqual(self.say(agent="sales/next").json["model"],
+                         "builtin:concierge")
+        _, key = self.add("pooled")
+        self.assertEqual(self.say(agent="sales/next").json["model"],
+                         "openai:gpt-4o")
+        self.assertEqual(self.calls(key), 1)
+        # a key that is out of order for the moment is a key
+        self.provider.control(key, plan="401")
+        for _ in range(3):
+            reply = self.say(agent="sales/next")
+            self.assertEqual((reply.status, reply.json["type"]), (
+                503, "/problems/credentials-exhausted"), reply)
+        self.assertEqual(self.calls(key), 2)
+
     def test_the_operators_word(self):
         """Open, close, reset by hand; a try tells what is wrong."""
         ident, key = self.add("hand")
@@ -346,6 +366,61 @@ class PoolTest(Case):
                                  key=self.owner.key).all()
         self.assertEqual(sum(self.calls(k) for k in keys), 1)
         self.assertEqual([e[0] for e in events][-1], "error")
+
+    def test_chaos(self):
+        """200 turns with every kind of fault among the keys: at most three
+        calls a turn, a refused key is asked once, and what the turns say they
+        used is what the provider counted."""
+        plans = {"good": "", "flaky": "flaky-40", "full": "429-retry-1",
+                 "bad": "401", "busy": "529", "poor": "quota"}
+        keys = {name: self.add(name, plan=plan, tier=4)[1]
+                for name, plan in plans.items()}
+        self.owner.patch("", {"credential_strategy": "round-robin"})
+        self.rig.run("config", "propagation", "acme-healthcare")
+        used, statuses, most = [0, 0, 0], {}, 0
+        for _ in range(200):
+            before = self.provider.stats()["calls"]
+            reply = self.say()
+            most = max(most, self.provider.stats()["calls"] - before)
+            statuses[reply.status] = statuses.get(reply.status, 0) + 1
+            if reply.status == 200:
+                usage = reply.json["usage"]
+                self.assertFalse(usage["estimated"])
+                for i, name in enumerate(("input_tokens", "output_tokens",
+                                          "cached_input_tokens")):
+                    used[i] += usage[name]
+        self.assertLessEqual(most, 3)
+        self.assertEqual((self.calls(keys["bad"]), self.calls(keys["poor"])),
+                         (1, 1))
+        # what breaks off after its first word is told, not repeated
+        self.assertGreater(statuses[200], 150, statuses)
+        self.assertLessEqual(set(statuses), {200, 502, 503}, statuses)
+        billed = [self.billed(k)["whole"] for k in keys.values()]
+        self.assertEqual(used, [sum(b[name] for b in billed) for name in (
+            "input_tokens", "output_tokens", "cached_input_tokens")])
+        self.owner.patch("", {"credential_strategy": "least-loaded"})
+
+    def test_names_that_are_not(self):
+        """A15: an address that does not resolve holds nobody up; the other
+        key answers."""
+        made = self.rig.cli(
+            "credential", "add", "acme-healthcare", "--provider", "openai",
+            "--name", "nowhere", "--priority", "0", "--base-url",
+            "http://nowhere.invalid/v1", stdin="sk-nowhere\n")
+        _, key = self.add("here", priority=9)
+        self.owner.patch("", {"credential_strategy": "priority"})
+        self.rig.run("config", "propagation", "acme-healthcare")
+        floor, began = Floor(), time.monotonic()
+        for n in range(1, 8):
+            self.assertEqual(self.say().status, 200)
+            self.assertEqual(self.calls(key), n)
+        floor.stop()
+        self.assertLess(time.monotonic() - began,
+                        floor.limit(5 * 3.5, began))
+        live = self.live(made["id"])
+        self.assertEqual((live["state"], live["outcomes"]["server"]),
+                         ("open", 5))
+        self.owner.patch("", {"credential_strategy": "least-loaded"})
 
     def test_strategies(self):
         """Round robin takes turns; weighted by weight."""

@@ -65,6 +65,7 @@ void
 credential_settled(json_t *shown)
 {
 	json_object_del(shown, "live");
+	json_object_del(shown, "limits");
 	json_object_del(shown, "last_used_at");
 }
 
