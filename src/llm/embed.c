@@ -16,15 +16,6 @@
 #define ANSWER_MAX ((size_t)32 * 1024 * 1024)
 #define ANSWER_LIMITS ((struct json_limits){ 16, 2000000 })
 
-bool
-llm_embeds(const char *model)
-{
-	const char *name;
-	const struct llm_provider *p = provider_find(model, &name);
-
-	return p && p->embed_path;
-}
-
 static void
 write_body(struct buf *b, const struct llm_embed *rq, const char *name)
 {
@@ -79,7 +70,6 @@ sort(const struct json_val *list, size_t n, const void *ctx,
 	double index;
 	size_t found = 0;
 
-	memset(by, 0, sizeof(*by) * n);
 	while ((v = json_val_next(list, v))) {
 		if (!json_val_number(json_val_get(v, "index"), &index) ||
 		    index < 0 || index >= (double)n ||

@@ -57,6 +57,15 @@ llm_known(const char *model)
 }
 
 bool
+llm_embeds(const char *model)
+{
+	const char *name;
+	const struct llm_provider *p = provider_find(model, &name);
+
+	return p && p->embed_path;
+}
+
+bool
 llm_takes_format(const char *model)
 {
 	const char *name;

@@ -499,6 +499,44 @@ class Behind:
         self.assertEqual(reply.headers["content-type"],
                          "application/problem+json")
 
+    # OpenAI's format ----------------------------------------------------
+
+    V1 = "/accounts/acme-healthcare/v1"
+
+    def openai_error(self, reply, *statuses):
+        """An error of the web server's own, as OpenAI's libraries read it."""
+        self.assertIn(reply.status, statuses, reply)
+        self.assertEqual(reply.headers["content-type"], "application/json")
+        error = reply.json["error"]
+        self.assertEqual(sorted(reply.json), ["error"])
+        self.assertEqual(sorted(error), ["code", "message", "param", "type"])
+        self.assertRegex(reply.headers["x-request-id"],
+                         r"^[A-Za-z0-9._-]{8,64}$")
+        return error
+
+    def test_openai(self):
+        self.use("openai:mock-words-5")
+        ask = {"model": "sales/human_health", "stream": True, "messages": [
+            {"role": "user", "content": "Hello"}]}
+        reply = rig.request("POST", self.V1 + "/chat/completions", ask,
+                            rig.auth())
+        self.assertEqual(reply.status, 200, reply)
+        self.assertTrue(reply.body.endswith(b"data: [DONE]\n\n"), reply)
+        for name in ("sales/human_health", "sales%2Fhuman_health"):
+            reply = rig.get(f"{self.V1}/models/{name}", headers=rig.auth())
+            self.assertEqual(reply.json["id"], "sales/human_health", reply)
+        self.openai_error(rig.get(self.V1 + "/models"), 401)
+        self.openai_error(rig.get(self.V1 + "/none", headers=rig.auth()), 404)
+        error = self.openai_error(rig.request(
+            "POST", self.V1 + "/chat/completions", "x" * (3 << 20),
+            rig.auth()), 413)
+        self.assertEqual(error["code"], "request_too_large")
+        for path in ("/accounts%2facme-healthcare/v1/models",
+                     "/accounts/acme-healthcare%2fv1/models",
+                     "/accounts/acme-healthcare/v1%2fmodels/sales/x",
+                     "/accounts/acme-healthcare/v1/models%2fsales/x"):
+            self.assertEqual(rig.get(path, headers=rig.auth()).status, 404)
+
     def test_server_away(self):
         """Stopped, and started again: clear answers, and no wait after it."""
         self.use("builtin:concierge")
@@ -510,6 +548,7 @@ class Behind:
                 head = self.own_answer(got, "502", "503")
                 if got[9:12] == b"503":
                     self.assertIn("retry-after: ", head)
+            self.openai_error(rig.get(self.V1 + "/models"), 502, 503)
         finally:
             rig.start_server()
         wait_until(lambda: rig.chat(message="back").status == 200, 5,

@@ -20,7 +20,7 @@ usage_json(const struct llm_usage *u)
 	    (json_int_t)u->cached, "output_tokens", (json_int_t)u->output,
 	    "output_tokens_details", "reasoning_tokens",
 	    (json_int_t)u->reasoning, "total_tokens",
-	    (json_int_t)(u->input + u->output));
+	    (json_int_t)u->input + (json_int_t)u->output);
 }
 
 static json_t *
