@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "account/account.h"
 #include "shm/procs.h"
@@ -71,26 +70,37 @@ budget_the_run(void)
 
 /* --- periods ------------------------------------------------------------- */
 
+/* Days from 1970 to the month of that number: those since the year 0. */
+static int64_t
+month_day(int64_t month)
+{
+	static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243,
+		273, 304, 334 };
+	int64_t y = month / 12, past = y - 1;
+	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+
+	return 365 * y + past / 4 - past / 100 + past / 400 +
+	       before[month % 12] + (leap && month % 12 > 1) - 719527;
+}
+
+/* No gmtime_r(): that takes a lock of the whole process. */
 int64_t
 budget_period(bool month, int64_t us)
 {
-	time_t s = (time_t)(us / SECOND_US);
-	struct tm tm;
+	int64_t days = us / DAY_US, n;
 
 	if (!month)
-		return us / DAY_US;
-	gmtime_r(&s, &tm);
-	return (int64_t)tm.tm_year * 12 + tm.tm_mon;
+		return days;
+	n = 1970 * 12 + days * 12 / 366; /* that or a little later */
+	while (month_day(n + 1) <= days)
+		n++;
+	return n;
 }
 
 int64_t
 budget_starts(bool month, int64_t period)
 {
-	struct tm tm = { .tm_year = (int)(period / 12),
-		.tm_mon = (int)(period % 12),
-		.tm_mday = 1 };
-
-	return month ? (int64_t)timegm(&tm) * SECOND_US : period * DAY_US;
+	return (month ? month_day(period) : period) * DAY_US;
 }
 
 /* --- entries ------------------------------------------------------------- */

@@ -277,6 +277,24 @@ class LedgerTest(unittest.TestCase):
         wait_until(lambda: self.rig.chat().status == 429, 10,
                    "now the price is known")
 
+    def test_a_cut_stream(self):
+        """Who leaves has used what was said so far."""
+        self.use("mock-paced-200x50")
+        budget = self.make(name="Cut")
+        before = self.get(budget)["spent"]
+        stream = self.rig.stream()
+        for name, _, _, _ in stream.events():
+            if name == "delta":
+                break
+        stream.close()
+        wait_until(lambda: self.get(budget)["spent"] > before, 15,
+                   "it is settled")
+        self.settled(budget)
+        self.use("mock-500")
+        spent = self.get(budget)["spent"]
+        self.assertEqual(self.rig.chat().status, 502)
+        self.assertEqual(self.settled(budget)["spent"], spent)
+
     def test_an_alert_once(self):
         self.use("mock-usage-40x30")
         budget = self.make(name="Soft", hard=False, limit=1, soft_percent=50)
