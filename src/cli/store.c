@@ -116,17 +116,24 @@ store_account_show(
 	return rows_one(db, NULL, &call, account_cols, "account", slug, ret, e);
 }
 
-#define ACCOUNT_SET(column)                                                    \
-	"WITH c AS (UPDATE accounts SET " column                               \
-	" = $2, updated_at = now() WHERE id = $1 RETURNING 1)"                 \
+#define ACCOUNT_SET_TO(column, value)                                          \
+	"WITH c AS (UPDATE accounts SET " column " = " value                   \
+	", updated_at = now() WHERE id = $1 RETURNING 1)"                      \
 	" SELECT gate.found(count(*), 'account') FROM c"
+#define ACCOUNT_SET(column) ACCOUNT_SET_TO(column, "$2")
 
 static const struct db_stmt account_now_sql = { "cli_account_now",
-	"SELECT tier, is_active, max_agents, requests_per_hour FROM accounts"
-	" WHERE id = $1" };
+	"SELECT tier, is_active, max_agents, requests_per_hour,"
+	" CASE second_factor_roles WHEN '{}' THEN '\"none\"' WHEN '{*}' THEN"
+	" '\"all\"' WHEN '{+}' THEN '\"admins\"'"
+	" ELSE to_jsonb(second_factor_roles) END FROM accounts WHERE id = $1" };
 static const struct rows_col account_now_cols[] = { { "tier", ROW_TEXT },
 	{ "is_active", ROW_BOOL }, { "max_agents", ROW_INT },
-	{ "requests_per_hour", ROW_INT }, { NULL, ROW_END } };
+	{ "requests_per_hour", ROW_INT }, { "require_second_factor", ROW_JSON },
+	{ NULL, ROW_END } };
+static const struct db_stmt account_factor_sql = { "cli_account_factor",
+	ACCOUNT_SET_TO("second_factor_roles",
+	    "ARRAY(SELECT jsonb_array_elements_text($2::jsonb))") };
 static const struct db_stmt account_tier_sql = { "cli_account_tier",
 	ACCOUNT_SET("tier") };
 static const struct db_stmt account_active_sql = { "cli_account_active",
@@ -183,6 +190,18 @@ store_account_tier(struct db_pool *db, const struct uuid *account,
 {
 	const struct account_change change = { &account_tier_sql,
 		"account.set_tier", "tier", tier, json_string(tier) };
+
+	return account_set(db, account, &change, who, e);
+}
+
+int
+store_account_factor(struct db_pool *db, const struct uuid *account,
+    const char *roles, json_t *said, const struct audit_entry *who,
+    struct err *e)
+{
+	const struct account_change change = { &account_factor_sql,
+		"account.set_second_factor", "require_second_factor", roles,
+		said };
 
 	return account_set(db, account, &change, who, e);
 }

@@ -35,6 +35,11 @@ int store_account_show(
     struct db_pool *, const char *slug, json_t **ret, struct err *);
 int store_account_tier(struct db_pool *, const struct uuid *account,
     const char *tier, const struct audit_entry *who, struct err *);
+/* Of whom a second factor is wanted: ${roles}, an array as JSON text, which
+ * ${said} is to people and in the record (taken over). */
+int store_account_factor(struct db_pool *, const struct uuid *account,
+    const char *roles, json_t *said, const struct audit_entry *who,
+    struct err *);
 int store_account_active(struct db_pool *, const struct uuid *account,
     bool active, const struct audit_entry *who, struct err *);
 /* Suspended now, and removed in ${days}; ERR_NOT_FOUND: it is to be already. */

@@ -1,11 +1,14 @@
 /* switchboard account: who uses the installation, and how much they may. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "account/account.h"
 #include "account/takeout.h"
+#include "auth/perm.h"
 #include "cli/cli.h"
 #include "cli/out.h"
+#include "cli/people/store.h"
 #include "cli/store.h"
 #include "cli/verbs.h"
 #include "conf/conf.h"
@@ -153,6 +156,66 @@ verb_account_set_limit(struct cli *c, struct err *e)
 		db, &id, name, own ? &value : NULL, cli_who(c), e) != 0)
 		return -1;
 	return show(c, db, e);
+}
+
+/* The names of ${text}, with commas between, each a role of the account. */
+static int
+roles_named(struct db_pool *db, const struct uuid *account, const char *text,
+    json_t *list, struct err *e)
+{
+	enum role role;
+
+	for (;;) {
+		size_t n = strcspn(text, ",");
+		json_t *name = json_stringn(text, n);
+
+		if (name == NULL || n == 0) {
+			json_decref(name);
+			return err_set(e, ERR_INVALID,
+			    "WHOM: none, admins, all, or roles with commas "
+			    "between");
+		}
+		json_array_append_new(list, name);
+		if ((role_parse(json_string_value(name), &role) != 0 ||
+			!role_for_key(role)) &&
+		    store_role_own(db, account, json_string_value(name), e) !=
+			0)
+			return -1;
+		if (text[n] == '\0')
+			return 0;
+		text += n + 1;
+	}
+}
+
+int
+verb_account_set_second_factor(struct cli *c, struct err *e)
+{
+	static const char *const words[][2] = { { "none", "[]" },
+		{ "admins", "[\"+\"]" }, { "all", "[\"*\"]" } };
+	json_auto_t *list = json_array(), *said = NULL;
+	const char *whom = c->word[1], *roles = NULL;
+	struct db_pool *db;
+	struct uuid id;
+	char *text = NULL;
+	int rc;
+
+	for (size_t i = 0; i < 3; i++)
+		if (strcmp(whom, words[i][0]) == 0)
+			roles = words[i][1];
+	if (cli_account(c, &db, &id, e) != 0 ||
+	    (roles == NULL && roles_named(db, &id, whom, list, e) != 0))
+		return -1;
+	said = roles != NULL ? json_string(whom) : json_incref(list);
+	if (roles == NULL)
+		roles = text = json_dumps(list, JSON_COMPACT);
+	rc = store_account_factor(
+	    db, &id, roles, json_incref(said), cli_who(c), e);
+	free(text);
+	return rc != 0 ? -1
+	               : out_done(c,
+			     json_pack("{s:s, s:O}", "account", c->word[0],
+				 "require_second_factor", said),
+			     "A second factor is wanted of: %s", whom);
 }
 
 static int

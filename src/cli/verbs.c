@@ -378,6 +378,12 @@ const struct verb verbs[] = {
 	    "NAME is max_agents or requests_per_hour; VALUE a number, "
 	    "\"unlimited\", or \"default\" for the tier's.",
 	    NULL, false, verb_account_set_limit },
+	{ "account set-second-factor", "SLUG WHOM", 2, 2,
+	    "want a second factor of an account's members",
+	    "WHOM is none, admins (whoever may change its settings, members, "
+	    "roles or keys), all, or roles with commas between. This is also "
+	    "how nobody stays locked out of an account that wants one.",
+	    NULL, false, verb_account_set_second_factor },
 	{ "account activate", "SLUG", 1, 1, "let an account be used again",
 	    NULL, NULL, false, verb_account_activate },
 	{ "account deactivate", "SLUG", 1, 1,

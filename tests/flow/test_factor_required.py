@@ -167,6 +167,37 @@ class FactorRequiredTest(unittest.TestCase):
         wait_until(lambda: who.get("agents").status != 200, 2, "gone")
         self.refused(self.refresh(who))
 
+    def test_by_the_operator(self):
+        """Who has shut himself out is let in again."""
+        key = self.account("operated")
+        own = self.login(self.person("operated", "account_owner"), "operated")
+        self.assertEqual(key.post("roles", {
+            "name": "reader", "permissions": ["account.read"]}).status, 201)
+
+        def want(whom):
+            said = self.rig.cli("account", "set-second-factor", "operated",
+                                whom)
+            self.assertEqual(said["require_second_factor"], key.get("").json[
+                "require_second_factor"])
+            return said["require_second_factor"]
+        for whom, said, owner in (
+                ("admins", "admins", 403), ("none", "none", 200),
+                ("all", "all", 403), ("reader,viewer", ["reader", "viewer"],
+                                      200),
+                ("account_owner", ["account_owner"], 403),
+                ("none", "none", 200)):
+            self.assertEqual(want(whom), said)
+            wait_until(lambda: own.get("agents").status == owner, 2, whom)
+        done = self.rig.run("account", "set-second-factor", "operated",
+                            "reader,nobody", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nobody", done.stderr)
+        before, after = self.rig.sql(
+            "select before->>'require_second_factor', "
+            "after->>'require_second_factor' from audit_log where action = "
+            "'account.set_second_factor' order by seq desc limit 1")[0]
+        self.assertEqual((before, after), ('["account_owner"]', "none"))
+
     def test_no_way_round(self):
         key = self.account("strict")
         address = self.person("strict", "account_owner")

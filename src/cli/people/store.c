@@ -234,3 +234,22 @@ store_member_remove(struct db_pool *db, const struct uuid *account,
 	return member_change(
 	    db, account, &call, "member.revoke", before, NULL, who, e);
 }
+
+static const struct db_stmt role_own_sql = { "cli_role_own",
+	"SELECT name FROM roles WHERE account_id = $1 AND name = $2" };
+static const struct rows_col role_own_cols[] = { { "name", ROW_TEXT },
+	{ NULL, ROW_END } };
+
+int
+store_role_own(struct db_pool *db, const struct uuid *account, const char *name,
+    struct err *e)
+{
+	json_auto_t *role = NULL;
+	char id[UUID_TEXT];
+	struct db_call call = { &role_own_sql, .param = { id, name },
+		.nparams = 2 };
+
+	id_format(account, id);
+	return rows_one(
+	    db, account, &call, role_own_cols, "role", name, &role, e);
+}

@@ -34,5 +34,8 @@ int store_member_set(struct db_pool *, const struct uuid *account,
     struct err *);
 int store_member_remove(struct db_pool *, const struct uuid *account,
     const struct uuid *user, const struct audit_entry *who, struct err *);
+/* Has the account a role of its own of that name?  ERR_NOT_FOUND. */
+int store_role_own(struct db_pool *, const struct uuid *account,
+    const char *name, struct err *);
 
 #endif

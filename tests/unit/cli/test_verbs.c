@@ -517,6 +517,7 @@ test_audit(void **state)
 {
 	static const char *const of_account[] = { "account.create",
 		"account.set_limit", "account.set_limit", "account.set_tier",
+		"account.set_second_factor", "account.set_second_factor",
 		"agent.create", "agent.configure", "agent.deactivate",
 		"agent.activate", "agent.archive", "api_key.create",
 		"api_key.revoke", "widget_key.create", "member.grant",
@@ -537,6 +538,14 @@ test_audit(void **state)
 	expect_done(0, "account", "set-tier", "audited", "standard");
 	/* what does not happen leaves none */
 	expect_done(1, "account", "set-tier", "audited", "gold");
+	expect_done(0, "account", "set-second-factor", "audited",
+	    "account_owner,viewer");
+	expect_done(0, "account", "set-second-factor", "audited", "none");
+	expect_done(1, "account", "set-second-factor", "audited", "nobody");
+	expect_done(1, "account", "set-second-factor", "audited", "viewer,");
+	expect_done(
+	    1, "account", "set-second-factor", "audited", "platform_admin");
+	expect_done(1, "account", "set-second-factor", "audited", "");
 	expect_done(1, "account", "create", "audited");
 	expect_done(0, "agent", "create", "audited", "sales/a");
 	give_input("{\"greeting\": 1}");
@@ -586,7 +595,7 @@ test_audit(void **state)
 	    json_object_get(json_object_get(entry, "before"), "max_agents")));
 	assert_int_equal(
 	    7, number(json_object_get(entry, "after"), "max_agents"));
-	entry = json_array_get(list, n - 10);
+	entry = json_array_get(list, n - 12);
 	assert_string_equal(text(key, "prefix"),
 	    text(json_object_get(entry, "after"), "prefix"));
 	json_decref(a);
