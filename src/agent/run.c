@@ -171,6 +171,7 @@ begin(struct run *r)
 	memset(r->out, 0, sizeof(*r->out));
 	buf_init(&r->out->reply.text, r->ctx, REPLY_MAX);
 	r->out->reply.finish = LLM_ERROR;
+	r->out->story.watch = ask->watch;
 	r->out->tool_calls = json_array();
 	r->out->tool_offsets = json_array();
 	r->out->citations = json_array();

@@ -60,6 +60,7 @@ struct agent_ask {
 	const struct agent_given *given; /* or NULL */
 	const char *traceparent;
 	int64_t deadline;
+	const struct gateway_watch *watch; /* goes along; NULL: nobody */
 };
 
 struct agent_answer {

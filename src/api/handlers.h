@@ -160,7 +160,9 @@ API_HANDLER(api_sso_test);
 API_HANDLER(api_sso_domain_list);
 API_HANDLER(api_sso_domain_add);
 API_HANDLER(api_sso_domain_remove);
-API_HANDLER(api_turn_why_get); /* manage/activities.c */
+API_HANDLER(api_activity_list); /* manage/activities.c */
+API_HANDLER(api_activity_get);
+API_HANDLER(api_turn_why_get);
 API_HANDLER(api_session_list); /* manage/sessions.c */
 API_HANDLER(api_session_get);
 API_HANDLER(api_budget_list); /* manage/budgets.c */

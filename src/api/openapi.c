@@ -148,6 +148,12 @@ static const struct parameter {
 	    "{\"type\":\"string\",\"enum\":[\"running\",\"completed\","
 	    "\"failed\",\"cancelled\"]}",
 	    "Only those whose last turn is so." },
+	{ "status#activity", "query",
+	    "{\"type\":\"string\",\"enum\":[\"running\",\"completed\","
+	    "\"failed\"]}",
+	    "Only those that are so." },
+	{ "activity_id", "path", "{\"type\":\"string\",\"format\":\"uuid\"}",
+	    "The activity: its turn's id." },
 	{ "agent_type#filter", "query", "{\"type\":\"string\"}",
 	    "Only agents of this type." },
 	{ "role", "query", "{\"$ref\":\"#/components/schemas/account_role\"}",

@@ -10,11 +10,13 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "shm/procs.h"
 #include "shm/shm.h"
 #include "util/clock.h"
 #include "util/mem.h"
+#include "util/str.h"
 
 #include "util/banned.h"
 
@@ -120,6 +122,10 @@ live_enter(const struct uuid *turn, const struct uuid *account,
 	word_copy(&l->session, &s.id);
 	word_copy(&l->owner, &none.id);
 	word_copy(&l->key, &none.id);
+	word_copy(&l->credential, &none.id);
+	atomic_store(&l->attempts, 0);
+	atomic_store(&l->characters, 0);
+	live_doing(l, "");
 	atomic_store(&l->state, 2);
 	if (i == top)
 		atomic_store(&own.head->top, top + 1);
@@ -208,6 +214,66 @@ live_find(
 	if (session != NULL)
 		*session = s;
 	return true;
+}
+
+/* By words: a reader may see a name half old, half new, for a moment, but
+ * never bytes that were not written. */
+void
+live_doing(struct live *l, const char *what)
+{
+	uint64_t words[LIVE_DOING / 8] = { 0 };
+
+	if (l == NULL)
+		return;
+	memcpy(words, what, strnlen(what, LIVE_DOING - 1));
+	for (size_t i = 0; i < LIVE_DOING / 8; i++)
+		atomic_store_explicit(
+		    &l->doing[i], words[i], memory_order_relaxed);
+}
+
+void
+live_asking(struct live *l, const struct uuid *credential)
+{
+	struct word_id c = { { { 0 } } };
+
+	if (l == NULL)
+		return;
+	if (credential != NULL)
+		c.id = *credential;
+	word_copy(&l->credential, &c.id);
+	atomic_fetch_add_explicit(&l->attempts, 1, memory_order_relaxed);
+	live_doing(l, "model");
+}
+
+void
+live_spoke(struct live *l, unsigned characters)
+{
+	if (l != NULL)
+		atomic_fetch_add_explicit(
+		    &l->characters, characters, memory_order_relaxed);
+}
+
+bool
+live_progress(const struct uuid *turn, struct live_progress *out)
+{
+	uint64_t words[LIVE_DOING / 8];
+	struct word_id c;
+	unsigned slot;
+	const struct live *l = find_place(turn, &slot);
+
+	if (l == NULL)
+		return false;
+	word_read(&c.id, &l->credential);
+	out->credential = c.id;
+	out->attempts = atomic_load(&l->attempts);
+	out->characters = atomic_load(&l->characters);
+	for (size_t i = 0; i < LIVE_DOING / 8; i++)
+		words[i] = atomic_load(&l->doing[i]);
+	memcpy(out->doing, words, LIVE_DOING);
+	out->doing[LIVE_DOING - 1] = '\0';
+	out->doing[str_utf8_prefix(out->doing, strlen(out->doing))] = '\0';
+	atomic_thread_fence(memory_order_acquire);
+	return is_turn(l, turn);
 }
 
 void

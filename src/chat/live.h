@@ -16,6 +16,8 @@
 
 struct net_wait;
 
+#define LIVE_DOING 32 /* room for a step's or tool's name, cut; by words */
+
 /* In the master, before the fork: ${per_worker} places for each process. */
 void live_map(unsigned workers, unsigned per_worker);
 
@@ -30,6 +32,18 @@ struct live {
 	_Atomic(uint64_t) asked; /* the last half of the turn to be stopped */
 	_Atomic(int) state;      /* 0 free, 1 being filled, 2 runs */
 	_Atomic(bool) cancel;
+	/* How far it is: see struct live_progress. */
+	_Alignas(8) struct uuid credential;
+	_Atomic(uint64_t) doing[LIVE_DOING / 8];
+	_Atomic(unsigned) attempts, characters;
+};
+
+/* What a running turn is about. */
+struct live_progress {
+	char doing[LIVE_DOING]; /* "model", a tool's name, "" */
+	unsigned attempts;      /* calls of a provider so far */
+	unsigned characters;    /* said so far */
+	struct uuid credential; /* asked last; nil: none of the account's */
 };
 
 /* Take a place for a turn of this process; NULL when all are taken.  Set its
@@ -71,6 +85,14 @@ void live_follow_wait(struct follow *, int ms);
 void live_said(struct live *);
 /* When somebody last followed it, clock_mono(); 0 never. */
 int64_t live_heard(const struct live *);
+
+/* The turn's own, NULL does nothing: what it does now; another call goes out,
+ * by this credential (NULL: none); so many characters more were said. */
+void live_doing(struct live *, const char *what);
+void live_asking(struct live *, const struct uuid *credential);
+void live_spoke(struct live *, unsigned characters);
+/* How far is it, whosever it is?  False: it does not run on this host. */
+bool live_progress(const struct uuid *turn, struct live_progress *);
 
 /* Is the turn running on this host?  Its session, when asked. */
 bool live_find(

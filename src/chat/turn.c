@@ -333,11 +333,23 @@ on_gone(struct llm_sink *s)
 	return clock_left_ms(grace_end(p), GRACE_MS) + 1;
 }
 
+/* UTF-8: all bytes but those that go on with a character. */
+static unsigned
+count_characters(const char *s, size_t n)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return count;
+}
+
 static int
 on_text(struct llm_sink *s, const char *piece, size_t len)
 {
 	struct chat_turn_priv *p = ((struct told *)s)->p;
 
+	live_spoke(p->live, count_characters(piece, len));
 	return after_telling(p, p->sink->text(p->sink, piece, len));
 }
 
@@ -355,6 +367,7 @@ on_tool_call(struct agent_sink *s, const char *id, const char *name,
 {
 	struct chat_turn_priv *p = ((struct told *)s)->p;
 
+	live_doing(p->live, name);
 	return after_telling(
 	    p, p->sink->tool_call(p->sink, id, name, arguments));
 }
@@ -397,6 +410,12 @@ turn_ended(struct chat_turn *t, int rc, const struct err *why)
 		err_set(&p->failure, ERR_UPSTREAM, "the model failed");
 }
 
+static void
+on_asking(void *arg, const struct uuid *credential)
+{
+	live_asking(arg, credential);
+}
+
 static int
 make_vectors(struct chat_turn *t, struct llm_sink *sink, struct err *e)
 {
@@ -420,6 +439,8 @@ static int
 ask_agent(struct chat_turn *t, struct err *e)
 {
 	struct chat_turn_priv *p = t->priv;
+	const struct gateway_watch watch = { .asking = on_asking,
+		.arg = p->live };
 	const struct agent_deps deps = { .gateway = p->deps->gateway,
 		.knowledge = p->deps->knowledge,
 		.tool_rounds = p->deps->tool_rounds };
@@ -431,7 +452,8 @@ ask_agent(struct chat_turn *t, struct err *e)
 		.message = p->ask->message,
 		.given = p->ask->given,
 		.traceparent = p->ask->traceparent,
-		.deadline = p->deadline };
+		.deadline = p->deadline,
+		.watch = &watch };
 	struct told told = { .p = p };
 
 	told.agent.llm.text = on_text;
@@ -444,10 +466,14 @@ ask_agent(struct chat_turn *t, struct err *e)
 	told.agent.llm.wait = live_wait(p->live);
 	told.agent.tool_call = on_tool_call;
 	told.agent.tool_result = on_tool_result;
+	int rc;
+
 	p->asked = true;
 	if (p->ask->embed)
 		return make_vectors(t, &told.agent.llm, e);
-	return agent_run(&deps, &ask, &told.agent, t, &t->answer, e);
+	rc = agent_run(&deps, &ask, &told.agent, t, &t->answer, e);
+	t->answer.story.watch = NULL;
+	return rc;
 }
 
 /* A run that fails is no failed step: it is stored as what it was. */

@@ -78,6 +78,13 @@ static const struct opt agent_create_opts[] = {
 	{ 0 },
 };
 
+static const struct opt activity_list_opts[] = {
+	{ "status", "STATUS", "only those running, completed or failed", 0 },
+	{ "agent", "TYPE/NAME", "only of this agent", 0 },
+	{ "limit", "N", "how many at most, to 1000; default: 50", 0 },
+	{ 0 },
+};
+
 static const struct opt agent_list_opts[] = {
 	{ "all", NULL, "archived ones too", 0 },
 	{ 0 },
@@ -403,6 +410,11 @@ const struct verb verbs[] = {
 	    "Only its own rows, no secrets. The last line counts them: without "
 	    "it the export is not whole.",
 	    account_export_opts, false, verb_account_export },
+	{ "activity list", "SLUG", 1, 1,
+	    "list what an account's agents do and have done, newest first",
+	    "A turn that has run 100 ms is running, then completed or failed; "
+	    "what was cancelled, or lost with its worker, has failed.",
+	    activity_list_opts, false, verb_activity_list },
 	{ "agent create", SLUG_AGENT, 2, 2, "make an agent instance",
 	    "TYPE is that of a template: sales, research, rag, "
 	    "digital_expert. The configuration is merged over the template.",

@@ -39,6 +39,7 @@ int verb_account_set_limit(struct cli *, struct err *);
 int verb_account_set_second_factor(struct cli *, struct err *);
 int verb_account_activate(struct cli *, struct err *);
 int verb_account_deactivate(struct cli *, struct err *);
+int verb_activity_list(struct cli *, struct err *);
 int verb_agent_create(struct cli *, struct err *);
 int verb_agent_list(struct cli *, struct err *);
 int verb_agent_show(struct cli *, struct err *);

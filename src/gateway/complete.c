@@ -146,6 +146,13 @@ _Static_assert((int)LLM_OK == (int)HEALTH_OK &&
 		   (int)LLM_ABANDONED == (int)HEALTH_ABANDONED,
     "classes are outcomes");
 
+static void
+tell_asking(const struct gateway_story *s, const struct uuid *credential)
+{
+	if (s->watch != NULL && s->watch->asking != NULL)
+		s->watch->asking(s->watch->arg, credential);
+}
+
 /* Ask by that key.  0, -1, or 1: it is not to be asked after all. */
 static int
 attempt(struct failover *f, struct candidate *c, struct err *e)
@@ -163,6 +170,7 @@ attempt(struct failover *f, struct candidate *c, struct err *e)
 		return 1;
 	call.follows = f->server_failed;
 	rq.access = &cred->access;
+	tell_asking(f->story, &cred->id);
 	rc = llm_complete(f->llm, &rq, f->sink, f->ctx, r, e);
 	now = clock_mono();
 	outcome = (enum health_outcome)r->class;
@@ -319,7 +327,10 @@ static int
 direct(struct failover *f, bool keyed, struct err *e)
 {
 	int64_t began = clock_mono();
-	int rc = llm_complete(f->llm, f->rq, f->sink, f->ctx, f->reply, e);
+	int rc;
+
+	tell_asking(f->story, NULL);
+	rc = llm_complete(f->llm, f->rq, f->sink, f->ctx, f->reply, e);
 
 	f->story->source = keyed ? GATEWAY_ENVIRONMENT : GATEWAY_NO_KEY;
 	f->story->ncandidates = 0;

@@ -73,9 +73,17 @@ struct gateway_candidate {
 	double load;
 };
 
+/* Who goes along with a turn's calls. */
+struct gateway_watch {
+	/* Before each call goes out: by whose key; NULL none of the pool. */
+	void (*asking)(void *arg, const struct uuid *credential);
+	void *arg;
+};
+
 /* What a turn's calls went through, for its why record.  Zeroed before the
  * first; each call adds to it. */
 struct gateway_story {
+	const struct gateway_watch *watch; /* NULL: nobody */
 	int rounds;
 	int nattempts; /* that are kept; more were made if nattempts < made */
 	int made;

@@ -1,4 +1,8 @@
 """Activities: what agents do and have done, and why a turn was answered so."""
+import json
+import os
+import signal
+import time
 import unittest
 import uuid
 
@@ -189,6 +193,136 @@ class ActivityTest(unittest.TestCase):
         why = self.why(turn)
         self.assertEqual((why["status"], why["recorded"]), ("running", False))
         stream.close()
+
+    def activities(self, query=""):
+        return self.viewer.all("activities" + query)
+
+    def wait_running(self, check, what):
+        """The one that runs, once ${check} says so of it."""
+        def found():
+            for a in self.activities("?status=running"):
+                if a["progress"] and check(a["progress"]):
+                    return a
+            return None
+        return wait_until(found, 10, what)
+
+    def test_list(self):
+        """Completed and failed with the field's columns, newest first."""
+        self.use("openai:mock-usage-100x40-cached-30")
+        reply, turn = self.say("for the list", metadata={"category": "quick"})
+        a, = [a for a in self.activities() if a["id"] == turn]
+        self.assertEqual(
+            {k: a[k] for k in ("status", "category", "agent_type",
+                               "agent_name", "attempts", "error_message",
+                               "input_tokens", "output_tokens",
+                               "cached_input_tokens", "progress")},
+            {"status": "completed", "category": "quick",
+             "agent_type": "sales", "agent_name": "human_health",
+             "attempts": 1, "error_message": None, "input_tokens": 100,
+             "output_tokens": 40, "cached_input_tokens": 30,
+             "progress": None})
+        self.assertEqual(a["metadata"]["accountName"], "default")
+        shown = self.viewer.get(f"activities/{turn}").json
+        self.assertEqual(shown["input"], {"prompt": "for the list"})
+        self.assertEqual(shown["output"]["output"], reply["reply"])
+        self.assertEqual(shown["output"]["tokens"], 140)
+        self.assertEqual({k: shown[k] for k in a}, a)
+        self.use("openai:mock-500")
+        self.rig.chat(message="this one fails")
+        failed = self.activities("?status=failed")
+        self.assertEqual({a["status"] for a in failed}, {"failed"})
+        self.assertTrue(all(a["error_message"] for a in failed))
+        self.assertNotIn(turn, [a["id"] for a in failed])
+        done = self.activities("?status=completed")
+        self.assertIn(turn, [a["id"] for a in done])
+        every = self.activities()
+        self.assertEqual([a["id"] for a in every],
+                         sorted((a["id"] for a in every), reverse=True))
+        self.assertEqual(self.viewer.all("activities", 2), every)
+        other, = [a["id"] for a in self.viewer.all("agents")
+                  if a["instance_name"] == "animal_health"]
+        self.assertEqual(self.activities("?agent=" + other), [])
+        self.assertEqual(
+            self.viewer.get("activities?status=cancelled").status, 422)
+        foreign = caller(self.rig, "account_owner", "globex")
+        self.assertEqual(foreign.get(f"activities/{turn}").status, 404)
+        self.assertNotIn(turn, [a["id"] for a in foreign.all("activities")])
+
+    def test_progress(self):
+        """What runs is seen while it runs: the call, the key, what was
+        said."""
+        self.use("openai:mock-paced-60x50")
+        one, _ = self.key("only")
+        self.rig.settle()
+        stream = self.rig.stream(message="slowly")
+        turn = next(stream.events())[2]["turn_id"]
+        a = self.wait_running(lambda p: p["characters"] > 20,
+                              "words are counted")
+        self.assertEqual(a["id"], turn)
+        self.assertEqual(
+            (a["progress"]["doing"], a["progress"]["attempts"],
+             a["progress"]["credential_id"], a["completed_at"]),
+            ("model", 1, one, None))
+        more = self.wait_running(
+            lambda p: p["characters"] > a["progress"]["characters"],
+            "more was said")
+        self.assertEqual(more["id"], turn)
+        self.rig.request("DELETE", f"/accounts/acme-healthcare/turns/{turn}",
+                         headers=self.rig.auth())
+        stream.all()
+        ended = wait_until(
+            lambda: [a for a in self.activities("?status=failed")
+                     if a["id"] == turn], 5, "it is stored")[0]
+        self.assertEqual((ended["error_message"], ended["credential_id"]),
+                         ("cancelled", one))
+        self.assertEqual(ended["credential_name"], "only")
+        # What was said when it was stopped is what was counted.
+        shown = self.viewer.get(f"activities/{turn}").json
+        self.assertGreaterEqual(len(shown["output"]["output"]),
+                                more["progress"]["characters"])
+
+    def test_killed(self):
+        """A worker killed while its turn ran leaves it failed."""
+        self.use("openai:mock-paced-100x100")
+        stream = self.rig.stream(message="until the end")
+        turn = next(stream.events())[2]["turn_id"]
+        self.wait_running(lambda p: p["characters"] > 0, "it runs")
+        for pid in self.rig.workers():
+            os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        a = wait_until(
+            lambda: [a for a in self.activities("?status=failed")
+                     if a["id"] == turn], 60, "the lost turn is failed")[0]
+        self.assertLess(time.monotonic() - began, 60)
+        self.assertIsNone(a["progress"])
+        self.assertTrue(a["error_message"])
+        self.assertFalse(self.why(turn)["recorded"])
+        stream.close()
+        wait_until(lambda: self.rig.chat(message="hi").status, 20, "it lives")
+
+    def test_command(self):
+        """switchboard activity list says the same."""
+        self.use("openai:mock")
+        turn = self.say("by the command")[1]
+        told = json.loads(self.rig.run(
+            "activity", "list", "acme-healthcare", "--json").stdout)["data"]
+        every = self.activities()
+        self.assertEqual([a["id"] for a in told],
+                         [a["id"] for a in every][:50])
+        self.assertEqual(told[0]["id"], turn)
+        self.assertEqual((told[0]["agent"], told[0]["status"]),
+                         ("sales/human_health", "completed"))
+        self.assertEqual(len(json.loads(self.rig.run(
+            "activity", "list", "acme-healthcare", "--json", "--limit", "1",
+            "--status", "completed", "--agent", "sales/human_health"
+            ).stdout)["data"]), 1)
+        self.assertIn(turn, self.rig.run(
+            "activity", "list", "acme-healthcare").stdout)
+        for wrong in (("--status", "gone"), ("--agent", "x"),
+                      ("--limit", "0")):
+            r = self.rig.run("activity", "list", "acme-healthcare", *wrong,
+                             check=False)
+            self.assertEqual(r.returncode, 2, wrong)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class SchemaTest(unittest.TestCase):
             "slug": ["target"], "agent_id": [agent["id"]],
             "version": ["1", "2"],
             "session_id": [cls.owner.all("sessions")[0]["id"]],
+            "activity_id": [NOBODY],
             "turn_id": [rig.chat("sales/shop", account="target",
                                  key=cls.owner.key).json["turn_id"]],
             "user_id": [member(rig, "target", "viewer", "v@t.example")],

@@ -78,6 +78,7 @@ class TenantsTest(unittest.TestCase):
                               canary.lower() + "@p.example"),
             "session_id": owner.all("sessions")[0]["id"],
             "turn_id": talk["turn_id"],
+            "activity_id": talk["turn_id"],
             "api-keys": made(owner.post("api-keys", {
                 "name": canary, "role": "viewer"}))["id"],
             "role_name": made(owner.post("roles", {
@@ -167,7 +168,8 @@ class TenantsTest(unittest.TestCase):
     @staticmethod
     def nobody():
         return {name: str(uuid.uuid4()) for name in (
-            "agent_id", "user_id", "session_id", "turn_id", "secret_id",
+            "agent_id", "user_id", "session_id", "turn_id",
+            "activity_id", "secret_id",
             "budget_id", "subject_id", "api-keys", "credential_id",
             "widget-keys")} | {"version": "2", "role_name": "nobody_s",
                                "domain": "nobody.example"}

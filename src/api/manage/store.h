@@ -93,6 +93,14 @@ extern const struct db_stmt manage_store_sso, manage_store_sso_lock,
 extern const struct rows_col manage_store_sso_cols[],
     manage_store_domain_cols[];
 
+/* Activities (store_activity.c).  show: (account, id); list, newest first, and
+ * that of the failed: (account, agent: NULL all, status: NULL all, after,
+ * rows). */
+extern const struct db_stmt manage_store_activity, manage_store_activities,
+    manage_store_activities_failed;
+extern const struct rows_col manage_store_activity_cols[],
+    manage_store_activity_show_cols[];
+
 /* Sessions (store_session.c).  show: (account, id, nothing); list, newest
  * first: (account, agent, from_us, to_us, status, after, rows); _unusual for a
  * status of failed or cancelled, _running for running. */

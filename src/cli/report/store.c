@@ -247,3 +247,38 @@ store_price_known(
 	*known = rows > 0;
 	return 0;
 }
+
+static const struct db_stmt activity_list_sql = { "cli_activity_list",
+	"SELECT id, " ROWS_UTC(
+	    "started_at") ", agent_type || '/' || "
+			  "agent_name, status, error_message, model, "
+			  "credential_name, attempts, "
+			  "input_tokens, output_tokens, cost_usd, duration_ms "
+			  "FROM agent_activities WHERE account_id = $1 "
+			  "AND ($2::text IS NULL OR status = $2) "
+			  "AND ($3::text IS NULL OR (agent_type = $3 AND "
+			  "agent_name = $4)) "
+			  "ORDER BY id DESC LIMIT $5::integer" };
+
+static const struct rows_col activity_cols[] = { { "id", ROW_TEXT },
+	{ "started_at", ROW_TEXT }, { "agent", ROW_TEXT },
+	{ "status", ROW_TEXT }, { "error_message", ROW_TEXT },
+	{ "model", ROW_TEXT }, { "credential_name", ROW_TEXT },
+	{ "attempts", ROW_INT }, { "input_tokens", ROW_INT },
+	{ "output_tokens", ROW_INT }, { "cost_usd", ROW_REAL },
+	{ "duration_ms", ROW_INT }, { NULL, ROW_END } };
+
+int
+store_activity_list(struct db_pool *db, const struct uuid *account,
+    const struct store_activity_ask *a, json_t **ret, struct err *e)
+{
+	char id[UUID_TEXT], limit[24];
+
+	id_format(account, id);
+	snprintf(limit, sizeof limit, "%" PRId64, a->limit);
+	struct db_call call = { &activity_list_sql,
+		.param = { id, a->status, a->type, a->name, limit },
+		.nparams = 5 };
+
+	return rows_list(db, account, &call, activity_cols, ret, e);
+}

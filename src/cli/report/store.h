@@ -29,6 +29,15 @@ struct store_usage_ask {
 int store_usage(struct db_pool *, const struct uuid *account,
     const struct store_usage_ask *, json_t **ret, struct err *);
 
+struct store_activity_ask {
+	const char *status;      /* NULL: all */
+	const char *type, *name; /* of the agent; NULL: all */
+	int64_t limit;
+};
+/* What agents do and have done, newest first.  New reference. */
+int store_activity_list(struct db_pool *, const struct uuid *account,
+    const struct store_activity_ask *, json_t **ret, struct err *);
+
 /* Prices: US dollars a million tokens, decimal text. */
 struct store_price {
 	const char *model, *input, *output, *cached, *cache_write;
