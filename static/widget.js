@@ -92,6 +92,7 @@
 		connectedCallback() {
 			if (this.shadowRoot)
 				return;
+			this.hidden = this.hasAttribute('replaces'); /* until it can talk */
 			const root = this.attachShadow({ mode: 'open' });
 			const sheet = new CSSStyleSheet();
 			sheet.replaceSync(CSS);
@@ -213,7 +214,7 @@
 	if (!data.account)
 		return;
 	const element = document.createElement(NAME);
-	for (const [name, value] of Object.entries(data))
+	for (const [name, value] of Object.entries(data).filter(([, v]) => v !== ''))
 		element.setAttribute(name.replace(/[A-Z]/g, (c) => '-' + c.toLowerCase()), value);
 	const early = Array.isArray(window.Switchboard) ? window.Switchboard : [];
 	const api = { element, push: (call) => api[call[0]](...call.slice(1)) };

@@ -95,6 +95,23 @@ $$;
 REVOKE ALL ON FUNCTION gate.widget_key_by_hash(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.widget_key_by_hash(bytea) TO sb_chat, sb_admin;
 
+-- The keys by which the server's own page of an agent may talk, best first: by
+-- hash in hexadecimal, and where they are allowed.
+CREATE OR REPLACE FUNCTION gate.widget_keys_hosted(p_account uuid, p_type text,
+	p_name text)
+RETURNS TABLE (key_hash text, origins jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
+AS $$
+	SELECT encode(k.key_hash, 'hex'), to_jsonb(k.allowed_origins)
+	FROM agent_instances i JOIN widget_keys k ON k.account_id = i.account_id
+		AND (k.agent_instance_id IS NULL OR k.agent_instance_id = i.id)
+	WHERE i.account_id = p_account AND i.agent_type = p_type
+		AND i.instance_name = p_name AND k.revoked_at IS NULL
+	ORDER BY k.agent_instance_id IS NULL, k.created_at, k.id LIMIT 100
+$$;
+REVOKE ALL ON FUNCTION gate.widget_keys_hosted(uuid, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.widget_keys_hosted(uuid, text, text) TO sb_chat;
+
 -- How new the configuration and the knowledge of accounts are: of those in
 -- ${p_slots}, or (null) of all.  Slot 0 is the platform.
 CREATE OR REPLACE FUNCTION gate.epochs(p_slots integer[])

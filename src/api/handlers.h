@@ -192,6 +192,9 @@ API_HANDLER(page_sso); /* pages/sso.c, */
 API_HANDLER(page_sso_begin);
 API_HANDLER(page_sso_callback);
 API_HANDLER(page_sso_front);
+API_HANDLER(page_talk); /* pages/talk.c, */
+API_HANDLER(page_talk_send);
+API_HANDLER(page_talk_token);
 API_HANDLER(page_login_passkey); /* pages/passkey.c, */
 API_HANDLER(page_passkey_add);
 API_HANDLER(page_passkey_end);

@@ -482,7 +482,7 @@ paths(void)
 		char method[16];
 		size_t n = 0;
 
-		if (r->faces == FACE_OWN || r->faces == FACE_PAGE)
+		if ((r->faces & (FACE_OWN | FACE_PAGE | FACE_TALK)) != 0)
 			continue;
 		if (path == NULL) {
 			path = json_object();

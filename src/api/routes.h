@@ -19,13 +19,15 @@ struct caller;
  * admin workers too, but no part of the API: what they refuse is a page, and
  * what they take are forms that carry a token (api/browser.h).  FACE_OWN: what
  * the operator's command asks over the health socket, where no web server leads
- * to; no part of the documentation. */
+ * to; no part of the documentation.  FACE_TALK: the hosted chat, pages of the
+ * chat workers for visitors, who have a cookie of their own and no sign-in. */
 enum face {
 	FACE_CHAT = 1,
 	FACE_ADMIN = 2,
 	FACE_HEALTH = 4,
 	FACE_OWN = 8,
-	FACE_PAGE = 16
+	FACE_PAGE = 16,
+	FACE_TALK = 32
 };
 
 enum body_limit { BODY_NONE, BODY_CHAT, BODY_ADMIN, BODY_OPENAI };

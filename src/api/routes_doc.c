@@ -10,7 +10,7 @@ face_name(int faces)
 {
 	if (faces == (FACE_CHAT | FACE_ADMIN | FACE_HEALTH))
 		return "all";
-	if ((faces & FACE_CHAT) != 0)
+	if ((faces & (FACE_CHAT | FACE_TALK)) != 0)
 		return "chat";
 	return (faces & (FACE_ADMIN | FACE_PAGE)) != 0 ? "admin" : "health";
 }

@@ -16,6 +16,7 @@
 #include "api/reply.h"
 #include "api/telling.h"
 #include "api/validate.h"
+#include "api/widget.h"
 #include "auth/key.h"
 #include "auth/visitor.h"
 #include "auth/widget_token.h"
@@ -36,7 +37,9 @@ struct asking {
 	struct http_req *req;
 	struct http_resp *resp;
 	const struct caller *who;
-	json_t *body, *errors; /* NULL: none */
+	const unsigned char *key_hash;  /* of the key that it is for */
+	const struct agent_spec *agent; /* of the page; NULL: see the body */
+	json_t *body, *errors;          /* NULL: none */
 };
 
 static int
@@ -93,6 +96,13 @@ split_agent(const char *text, char type[NAME_MAX_LEN], char name[NAME_MAX_LEN])
 	snprintf(name, NAME_MAX_LEN, "%s", text + n + 1);
 }
 
+static json_t *
+named(const struct agent_spec *spec)
+{
+	return json_pack("{s:s, s:s, s:s}", "type", spec->type, "name",
+	    spec->name, "display_name", spec->display_name);
+}
+
 /* The agent that the page will talk to, as far as that is known; *ret a new
  * reference. */
 static int
@@ -103,6 +113,10 @@ show_agent(const struct asking *a, json_t **ret, struct err *e)
 	char type[NAME_MAX_LEN] = "", name[NAME_MAX_LEN] = "";
 	const struct agent_spec *spec;
 
+	if (a->agent != NULL) {
+		*ret = named(a->agent);
+		return 0;
+	}
 	if (asked) {
 		split_agent(asked, type, name);
 	} else if (key->agent_type) {
@@ -120,8 +134,7 @@ show_agent(const struct asking *a, json_t **ret, struct err *e)
 				 "there is nothing here for this caller")
 		           : -1;
 	if (id_is_nil(&key->agent_id) || id_eq(&key->agent_id, &spec->id))
-		*ret = json_pack("{s:s, s:s, s:s}", "type", spec->type, "name",
-		    spec->name, "display_name", spec->display_name);
+		*ret = named(spec);
 	agent_spec_unref(spec);
 	return *ret ? 0
 	            : err_set(e, ERR_NOT_FOUND,
@@ -153,7 +166,7 @@ make_token(const struct asking *a, char **ret, struct err *e)
 
 	if (read_visitor(a, &t, e) < 0)
 		return -1;
-	key_hash(http_header(a->req, "x-widget-key"), t.key_hash);
+	memcpy(t.key_hash, a->key_hash, sizeof(t.key_hash));
 	snprintf(t.origin, sizeof(t.origin), "%s", a->who->origin);
 	return widget_token_make(
 	    a->app->tokens, &t, a->app->widget_s, a->req->ctx, ret, e);
@@ -165,9 +178,8 @@ answer(struct asking *a, struct err *e)
 	json_auto_t *agent = NULL, *all = NULL;
 	char *token;
 
-	if (check_key(a->who, e) < 0 || read_body(a, e) < 0 ||
-	    limit(a, e) < 0 || show_agent(a, &agent, e) < 0 ||
-	    make_token(a, &token, e) < 0)
+	if (read_body(a, e) < 0 || limit(a, e) < 0 ||
+	    show_agent(a, &agent, e) < 0 || make_token(a, &token, e) < 0)
 		return -1;
 	all = json_pack("{s:s, s:I, s:O, s:o}", "token", token, "expires_in",
 	    (json_int_t)a->app->widget_s, "agent", agent, "appearance",
@@ -180,14 +192,35 @@ answer(struct asking *a, struct err *e)
 }
 
 void
-api_widget_token(struct app *app, struct http_req *req, struct http_resp *resp,
-    struct caller *who)
+widget_token_answer(struct app *app, struct http_req *req,
+    struct http_resp *resp, const struct caller *who,
+    const unsigned char hash[WIDGET_KEY_HASH], const struct agent_spec *agent)
 {
-	struct asking a = { .app = app, .req = req, .resp = resp, .who = who };
+	struct asking a = { .app = app,
+		.req = req,
+		.resp = resp,
+		.who = who,
+		.key_hash = hash,
+		.agent = agent };
 	struct err e = { 0 };
 
 	if (answer(&a, &e) < 0)
 		problem_send(req, resp, &e, a.errors);
 	json_decref(a.body);
 	json_decref(a.errors);
+}
+
+void
+api_widget_token(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	unsigned char hash[WIDGET_KEY_HASH];
+	struct err e = { 0 };
+
+	if (check_key(who, &e) < 0) {
+		problem_send(req, resp, &e, NULL);
+		return;
+	}
+	key_hash(http_header(req, "x-widget-key"), hash);
+	widget_token_answer(app, req, resp, who, hash, NULL);
 }

@@ -15,6 +15,10 @@ const struct db_stmt auth_store_widget_key = { "auth_widget_key",
 	"origins, config_epoch, agent_type, instance_name, appearance, "
 	"visitor_secrets FROM gate.widget_key_by_hash($1::bytea)" };
 
+const struct db_stmt auth_store_hosted_keys = { "auth_hosted_keys",
+	"SELECT key_hash, origins FROM gate.widget_keys_hosted($1::uuid, $2, "
+	"$3)" };
+
 const struct db_stmt auth_store_person = { "auth_person",
 	"SELECT id, $3::uuid, account_slot, CASE WHEN is_platform_admin THEN"
 	" 'platform_admin' WHEN $3 IS NULL THEN 'viewer' ELSE role END, 0,"

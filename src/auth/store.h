@@ -8,6 +8,8 @@
  * expires_us, agent_instance_id, origins, config_epoch; of a widget key
  * agent_type, instance_name, appearance, visitor_secrets too. */
 extern const struct db_stmt auth_store_api_key, auth_store_widget_key;
+/* Account, agent type and name: key_hash in hexadecimal, origins as JSON. */
+extern const struct db_stmt auth_store_hosted_keys;
 /* The same columns for a person: user id, token version, account or null. */
 extern const struct db_stmt auth_store_person;
 /* kid, end in microseconds since 1970 (0 none), the installation's id; the

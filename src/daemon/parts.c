@@ -215,7 +215,7 @@ build_pages(struct parts *p)
 {
 	struct err e = { 0 };
 
-	if (p->process->kind != PROC_ADMIN)
+	if (p->process->kind != PROC_ADMIN && p->process->kind != PROC_CHAT)
 		return;
 	if (keep_pages(p->process->conf, &p->pages, &e) != 0)
 		log_event(LOG_ERROR, "no_pages", "error", e.text, NULL);
@@ -282,7 +282,7 @@ parts_build(struct parts *p, const struct process *process, struct err *e)
 	p->process = process;
 	switch (process->kind) {
 	case PROC_CHAT:
-		p->app.face = FACE_CHAT;
+		p->app.face = FACE_CHAT | FACE_TALK;
 		p->role = "sb_chat";
 		break;
 	case PROC_ADMIN:

@@ -74,7 +74,7 @@ class Window {
 		const t = this.#t, page = this.#host.mode === 'page';
 		const dir = this.#host.getAttribute('dir') || (RTL.has(this.#host.getAttribute('lang') || document.documentElement.lang.slice(0, 2)) ||
 			getComputedStyle(document.body).direction === 'rtl' ? 'rtl' : 'ltr');
-		this.title = el('h2', { id: 'title' });
+		this.title = el(page ? 'h1' : 'h2', { id: 'title' });
 		this.sub = el('p', { class: 'sub', hidden: true });
 		this.person = this.#button('icon', 'person', t('person'), () => this.handoff());
 		this.person.hidden = true;
@@ -93,7 +93,7 @@ class Window {
 			onkeydown: (e) => { if (e.key === 'Escape' && !page && !e.isComposing) { e.stopPropagation(); this.close(); } } },
 			el('header', { class: 'head' }, el('div', { class: 'face' }, icon('face')), el('div', { class: 'names' }, this.title, this.sub), this.person,
 				this.#button('icon', 'again', t('again'), () => this.reset()), page ? null : this.#button('icon', 'close', t('close'), () => this.close())),
-			el('div', { class: 'middle' }, this.log, this.latest),
+			el('div', { class: 'middle' }, page ? el('h2', { class: 'away' }, t('log')) : null, this.log, this.latest),
 			this.linked, el('div', { class: 'foot' }, this.chips, this.form), this.said);
 		const sheet = new CSSStyleSheet();
 		sheet.replaceSync(CSS);
@@ -220,6 +220,12 @@ class Window {
 				this.#host.tell('error', { status: e.status, detail: e.message });
 				return;
 			}
+		}
+		const plain = this.#host.getAttribute('replaces');
+		if (plain) {
+			document.querySelector(plain).hidden = true;
+			this.#host.hidden = false;
+			this.field.focus();
 		}
 		try {
 			await this.#talk.begin();

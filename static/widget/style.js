@@ -21,7 +21,7 @@ export const CSS = `
 .face { flex: none; display: grid; place-items: center; width: 2.25rem; height: 2.25rem; border-radius: 50%; background: var(--_a); color: var(--_on); }
 .face svg { width: 1.25rem; height: 1.25rem; fill: currentcolor; }
 .names { flex: 1; min-width: 0; margin-inline: .5rem .25rem; }
-h2 { margin: 0; font-size: 1rem; font-weight: 650; line-height: 1.3; letter-spacing: -.005em; overflow: hidden; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
+h1, h2 { margin: 0; font-size: 1rem; font-weight: 650; line-height: 1.3; letter-spacing: -.005em; overflow: hidden; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
 .sub { margin: 0; font-size: .8125rem; line-height: 1.35; color: var(--_dim); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 button { font: inherit; color: inherit; cursor: pointer; }
 .icon { all: unset; box-sizing: border-box; display: inline-grid; place-items: center; flex: none; width: 2.5rem; height: 2.5rem; border-radius: .625rem; cursor: pointer; color: var(--_dim); }

@@ -30,6 +30,12 @@ function listen(server) {
 function site(api) {
 	return http.createServer((req, res) => {
 		const url = new URL(req.url, 'http://x');
+		if (url.pathname === '/frame') {
+			res.setHeader('Content-Type', 'text/html; charset=utf-8');
+			res.setHeader('Content-Security-Policy', `default-src 'none'; frame-src ${base}; img-src data:`);
+			res.end(`<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Frame</title><h1>In a frame</h1><iframe title="Chat" width="420" height="640" src="${base}/accounts/${esc(account)}/talk/${esc(agent)}"></iframe></html>`);
+			return;
+		}
 		const attrs = { account, agent, key, ...Object.fromEntries(url.searchParams) };
 		const lang = attrs.lang || 'en';
 		res.setHeader('Content-Type', 'text/html; charset=utf-8');
@@ -392,6 +398,102 @@ async function looksOf(width, scheme) {
 	}, { 'quick-replies': 'What does it do?|What does it cost?|Talk to sales' }, { refused: true }, { viewport: { width, height: 844 }, colorScheme: scheme });
 }
 
+/* -- the hosted page ----------------------------------------------------- */
+
+const hosted = () => `${base}/accounts/${account}/talk/${agent}`;
+
+async function hostedCheck(name, f, options = {}) {
+	const c = await context(options);
+	const why = [];
+	const page = await c.newPage();
+	page.on('console', (m) => { if (m.type() === 'error' && !/net::ERR_FAILED/.test(m.text())) why.push('console: ' + m.text()); });
+	page.on('pageerror', (e) => why.push('error: ' + e));
+	page.on('dialog', (d) => { why.push('a dialog'); d.dismiss(); });
+	page.on('request', (r) => { if (!r.url().startsWith(base) && !r.url().startsWith('data:') && !(options.home && r.url().startsWith(home))) why.push('request to ' + r.url()); });
+	try {
+		await f(page, why, c);
+	} catch (e) {
+		why.push(String(e.stack || e).slice(0, 600));
+	}
+	await c.close();
+	report(name, why);
+}
+
+const violations = (page, when) => page.evaluate((when) => window.axe.run().then((r) => r.violations.map((v) => when + ': ' + v.id + ' ' + JSON.stringify(v.nodes[0].target) + ' ' + (v.nodes[0].any[0] || {}).message)), when);
+
+/* With scripts it is the chat, over the whole window. */
+async function hostedTalk(page, why) {
+	await page.goto(hosted());
+	await $(page, 'textarea').waitFor();
+	expect(why, await page.locator('#plain').isHidden(), 'two chats at once');
+	await say(page, ANSWER);
+	await answered(page, 1);
+	await page.reload();
+	await answered(page, 1);
+	expect(why, (await said(page)).length === 3, 'after a reload ' + JSON.stringify(await said(page)));
+}
+
+/* Without them it is a page with a form; with them again, the same talk. */
+async function plain(page, why, c) {
+	await page.goto(hosted());
+	await page.fill('textarea', 'without <b>scripts</b>\n\n' + ANSWER);
+	await shot(page, 'plain-start-1280-light');
+	await page.click('form.say button');
+	await page.waitForURL(/#line$/);
+	expect(why, await page.locator('.messages > li').count() === 3, 'there are ' + await page.locator('.messages > li').count());
+	expect(why, await page.locator('.assistant td').count() === 4 && await page.locator('.assistant b').count() === 0, 'the answer is not as it should be');
+	await shot(page, 'plain-1280-light');
+	for (let i = 0; i < HOSTILE.length; i += 14) {
+		await page.fill('textarea', HOSTILE.slice(i, i + 14).join('\n\n').replace(/\0/g, ''));
+		await page.click('form.say button');
+		await page.waitForFunction((n) => document.querySelectorAll('.messages > li').length === n, 5 + 2 * (i / 14)).catch(() => {});
+	}
+	const n = await page.locator('.messages > li').count();
+	expect(why, n === 3 + 2 * Math.ceil(HOSTILE.length / 14), n + ' messages in the end');
+	const cookies = await c.cookies(hosted());
+	expect(why, cookies.length === 1 && cookies[0].httpOnly && cookies[0].path.endsWith('/talk/' + agent), JSON.stringify(cookies));
+	await page.click('header button');
+	await page.waitForURL(/#line$/);
+	expect(why, await page.locator('.messages > li').count() === 1, 'a new talk has old messages');
+}
+
+async function framed(page, why) {
+	await page.goto(home + '/frame');
+	const frame = page.frameLocator('iframe');
+	await frame.locator('switchboard-chat textarea').fill('from a frame');
+	await frame.locator('switchboard-chat textarea').press('Enter');
+	await frame.locator('switchboard-chat .acts').waitFor();
+	await shot(page, 'framed-1280-light');
+}
+
+async function hostedLooks(width, scheme) {
+	const how = { viewport: { width, height: 844 }, colorScheme: scheme };
+	await hostedCheck(`hosted, axe at ${width} px, ${scheme}`, async (page, why) => {
+		await page.goto(hosted());
+		await $(page, 'textarea').waitFor();
+		await page.evaluate(axe);
+		why.push(...await violations(page, 'start'));
+		await say(page, ANSWER);
+		await answered(page, 1);
+		why.push(...await violations(page, 'talking'));
+		await shot(page, `hosted-${width}-${scheme}`);
+	}, how);
+	await hostedCheck(`hosted without its script, axe at ${width} px, ${scheme}`, async (page, why) => {
+		await page.route('**/widget.js', (r) => r.abort());
+		await page.goto(hosted());
+		await page.evaluate(axe);
+		why.push(...await violations(page, 'start'));
+		await page.fill('textarea', ANSWER);
+		await page.click('form.say button');
+		await page.waitForURL(/#line$/);
+		await page.evaluate(axe);
+		why.push(...await violations(page, 'talking'));
+		const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+		expect(why, wide <= 0, 'wider than the window by ' + wide);
+		await shot(page, `plain-${width}-${scheme}`);
+	}, how);
+}
+
 (async () => {
 	browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: FLAGS });
 	cable = wire(+new URL(base).port);
@@ -412,6 +514,12 @@ async function looksOf(width, scheme) {
 	for (const width of [1280, 390])
 		for (const scheme of ['light', 'dark'])
 			await looksOf(width, scheme);
+	await hostedCheck('hosted', hostedTalk);
+	await hostedCheck('hosted, scripts off', plain, { javaScriptEnabled: false });
+	await hostedCheck('hosted, in a frame', framed, { home: true });
+	for (const width of [1280, 390])
+		for (const scheme of ['light', 'dark'])
+			await hostedLooks(width, scheme);
 	await browser.close();
 	process.exit(0);
 })().catch((e) => { report('widget', [String(e)]); process.exit(1); });
