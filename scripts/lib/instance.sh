@@ -183,6 +183,8 @@ instance_tell() {
 		printf '  viewer         %s  %s\n' \
 			"$(value_of "$env" SB_VIEWER_EMAIL)" \
 			"$(value_of "$env" SB_VIEWER_PASSWORD)"
+		printf '  hosted chat    http://127.0.0.1:%s/accounts/%s/talk/sales/human_health\n' \
+			"$PORT" "$(value_of "$env" SB_ACCOUNT)"
 	fi
 	printf '  settings       %s (shell syntax)\n' "$env"
 	printf '  stop it with   scripts/quickstart stop%s\n' \

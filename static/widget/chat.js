@@ -225,7 +225,8 @@ class Window {
 		if (plain) {
 			document.querySelector(plain).hidden = true;
 			this.#host.hidden = false;
-			this.field.focus();
+			if (window === window.top)
+				this.field.focus();
 		}
 		try {
 			await this.#talk.begin();

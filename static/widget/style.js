@@ -93,6 +93,7 @@ th.center, td.center { text-align: center; }
 .chip { all: unset; box-sizing: border-box; padding: .375rem .75rem; border: 1px solid var(--_field); border-radius: 1rem; font: inherit; font-size: .875rem; line-height: 1.3; cursor: pointer; }
 .chip:hover { background: var(--_soft); }
 .line { display: flex; align-items: flex-end; gap: .5rem; padding: .25rem; padding-inline-start: .75rem; border: 1px solid var(--_field); border-radius: 1.375rem; background: var(--_ground); }
+.line[inert] { opacity: .55; }
 .line:focus-within { border-color: var(--_text); box-shadow: 0 0 0 1px var(--_text); }
 textarea { all: unset; box-sizing: border-box; flex: 1; min-width: 0; min-height: 2.25rem; max-height: 9rem; padding: .4375rem 0; font: inherit; line-height: 1.4; color: inherit; overflow-y: auto; white-space: pre-wrap; overflow-wrap: anywhere; field-sizing: content; cursor: text; }
 textarea:focus-visible { outline: 0; }
@@ -104,6 +105,7 @@ textarea::placeholder { color: var(--_dim); opacity: 1; }
 .link { padding: .375rem .75rem; background: var(--_soft); color: var(--_text); font-size: .8125rem; text-align: center; }
 .ask { display: grid; gap: .625rem; padding: .875rem; border: 1px solid var(--_line); border-radius: .875rem; background: var(--_soft); }
 .ask p { margin: 0; }
+.ask-form { display: grid; gap: .5rem; }
 .ask label { font-weight: 600; font-size: .875rem; }
 .ask input { all: unset; box-sizing: border-box; width: 100%; min-height: 2.5rem; padding: .375rem .75rem; border: 1px solid var(--_field); border-radius: .625rem; background: var(--_ground); font: inherit; cursor: text; }
 .ask input:focus-visible { border-color: var(--_text); outline: 1px solid var(--_text); }

@@ -179,6 +179,27 @@ class HostedTest(unittest.TestCase):
         finally:
             self.change(appearance={})
 
+    def test_asked_before_the_first_word(self):
+        self.change(appearance={"consent": "We keep <it>.",
+                                "ask_email": "required"})
+        try:
+            v = Visitor(self.rig)
+            wait_until(lambda: "We keep &lt;it&gt;." in v.get(
+                PATH).body.decode(), 2, "the question")
+            for more in ({}, {"consent": "1"}, {"email": "a@example.com"},
+                         {"consent": "1", "email": "nobody"}):
+                self.assertEqual(v.say("hello", **more).status, 422, more)
+            self.assertEqual(v.say("hello", consent="1",
+                                   email="ann@example.com").status, 303)
+            v.get(PATH)
+            self.assertNotIn("We keep", v.page)
+            self.assertEqual(v.say("and more").status, 303)
+            session = next(s for s in self.owner.get(
+                "sessions").json["data"] if s["email"] == "ann@example.com")
+            self.assertEqual(session["turns"], 2)
+        finally:
+            self.change(appearance={})
+
     def test_where_there_is_none(self):
         v = Visitor(self.rig)
         for path in ("/accounts/acme-healthcare/talk/sales/none",

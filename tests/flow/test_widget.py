@@ -87,6 +87,13 @@ class WidgetTokenTest(WidgetCase):
                 ({"position": "top"}, "/appearance/position"),
                 ({"theme": None}, "/appearance/theme"),
                 ({"greeting": 5}, "/appearance/greeting"),
+                ({"launcher": ""}, "/appearance/launcher"),
+                ({"quick_replies": ["x"] * 7}, "/appearance/quick_replies"),
+                ({"quick_replies": [""]}, "/appearance/quick_replies/0"),
+                ({"ask_email": "maybe"}, "/appearance/ask_email"),
+                ({"consent_url": "javascript:alert(1)"},
+                 "/appearance/consent_url"),
+                ({"handoff": "yes"}, "/appearance/handoff"),
                 ({"script": "x"}, "/appearance/script"),
                 ([], "/appearance"), ("x", "/appearance")):
             reply = self.owner.post("widget-keys", {
