@@ -21,6 +21,7 @@
 #include "telemetry/metric.h"
 #include "util/clock.h"
 #include "util/id.h"
+#include "util/mem.h"
 #include "util/str.h"
 
 #include "util/banned.h"
@@ -272,10 +273,26 @@ step_handle(struct serving *s, struct err *e)
 static int (*const steps[])(struct serving *, struct err *) = { step_sound,
 	step_route, step_body, step_guard, step_type, step_form, step_handle };
 
+/* A page's address with a slash behind it leads to the page. */
+static bool
+without_slash(struct serving *s)
+{
+	size_t n = strlen(s->req->path);
+
+	if (s->route != NULL || n < 2 || s->req->path[n - 1] != '/' ||
+	    strcmp(s->req->method, "GET") != 0 ||
+	    !str_starts(s->req->path, "/accounts/"))
+		return false;
+	page_go(s->resp, mem_strndup(s->req->ctx, s->req->path, n - 1));
+	return true;
+}
+
 /* To a browser in a page, to all others as a problem. */
 static void
 refuse(struct serving *s, const struct err *e)
 {
+	if ((s->app->face & FACE_PAGE) != 0 && without_slash(s))
+		return;
 	bool page = s->route != NULL ? s->route->faces == FACE_PAGE
 	                             : page_wanted(s->app, s->req);
 

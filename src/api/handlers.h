@@ -172,6 +172,7 @@ API_HANDLER(api_budget_change);
 API_HANDLER(api_budget_delete);
 API_HANDLER(api_usage); /* manage/usage.c */
 API_HANDLER(api_account_metrics);
+API_HANDLER(api_overview); /* manage/overview.c */
 
 /* Pages for browsers: pages/login.c, */
 API_HANDLER(page_home);
@@ -201,6 +202,10 @@ API_HANDLER(page_passkey_end);
 API_HANDLER(page_factor_begin); /* pages/factor.c */
 API_HANDLER(page_factor_confirm);
 API_HANDLER(page_factor_end);
+
+/* The console: console/shell.c, dashboard.c, */
+API_HANDLER(page_appearance);
+API_HANDLER(console_dashboard);
 
 #undef API_HANDLER
 

@@ -180,6 +180,10 @@ static const struct parameter {
 	    "{\"type\":\"string\",\"enum\":[\"json\",\"csv\"]}",
 	    "csv, or Accept: text/csv: the series, without group the totals, "
 	    "as RFC 4180 has it." },
+	{ "period", "query",
+	    "{\"type\":\"string\",\"enum\":[\"1h\",\"24h\",\"7d\","
+	    "\"30d\",\"90d\"]}",
+	    "How long, 24h without it." },
 	{ "from_version", "query", "{\"type\":\"integer\",\"minimum\":1}",
 	    "Absent: the one before to_version." },
 	{ "to_version", "query", "{\"type\":\"integer\",\"minimum\":1}",

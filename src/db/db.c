@@ -118,6 +118,24 @@ run_steps(struct db_pool *p, bool reads, const struct settings *set,
 	return rc;
 }
 
+static _Thread_local struct db_cost cost;
+
+struct db_cost
+db_cost(void)
+{
+	return cost;
+}
+
+static void
+count(const struct db_call *calls, int n, int64_t began)
+{
+	cost.queries += (uint64_t)n;
+	for (int i = 0; i < n; i++)
+		if (calls[i].result != NULL)
+			cost.rows += (uint64_t)db_rows(calls[i].result);
+	cost.ns += clock_mono() - began;
+}
+
 int
 db_run(struct db_pool *p, enum db_intent intent, const struct uuid *account,
     struct db_call *calls, int n, int64_t deadline, const void *ctx,
@@ -132,9 +150,11 @@ db_run(struct db_pool *p, enum db_intent intent, const struct uuid *account,
 
 	if (n < 0 || n > CONN_STEPS)
 		return err_set(e, ERR_INTERNAL, "too many statements");
-	if (intent == DB_READ_STALE_OK &&
-	    replica_run(pool_replica(p), account, calls, n, deadline, ctx) == 0)
+	if (intent == DB_READ_STALE_OK && replica_run(pool_replica(p), account,
+					      calls, n, deadline, ctx) == 0) {
+		count(calls, n, began);
 		return 0;
+	}
 	formats = mem_array(NULL, struct formats, (size_t)n);
 	for (i = 0; i < n; i++) {
 		calls[i].result = NULL;
@@ -145,6 +165,7 @@ db_run(struct db_pool *p, enum db_intent intent, const struct uuid *account,
 	for (i = 0; rc == 0 && i < n; i++)
 		calls[i].result = result_new(ctx, steps[i].result);
 	mem_free(formats);
+	count(calls, n, began);
 	metric_time(M_DB_TIME, clock_mono() - began);
 	return rc;
 }

@@ -92,6 +92,13 @@ void db_replica_look(struct db_pool *);
 int db_run(struct db_pool *, enum db_intent, const struct uuid *account,
     struct db_call *calls, int n, int64_t deadline, const void *ctx,
     struct err *e);
+/* What the calling thread has asked since it began: statements, rows they gave,
+ * and the time it waited.  The difference of two is what lay between. */
+struct db_cost {
+	uint64_t queries, rows;
+	int64_t ns;
+};
+struct db_cost db_cost(void);
 /* One round trip that asks nothing; is the database there? */
 int db_ping(struct db_pool *, int64_t deadline, struct err *e);
 

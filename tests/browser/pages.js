@@ -9,7 +9,7 @@ const [tools, base, shots] = process.argv.slice(2);
 const { chromium } = require(path.join(tools, 'node_modules', 'playwright-core'));
 const axe = fs.readFileSync(path.join(tools, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
 
-const PAGES = ['/', '/api/docs', '/problems/not-found', '/problems/limit-exceeded'];
+const PAGES = ['/', '/password', '/sso', '/api/docs', '/problems/not-found', '/problems/limit-exceeded'];
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
 	'--disable-background-networking', '--disable-component-update', '--disable-sync'];
 

@@ -125,7 +125,9 @@ extern const struct rows_col manage_store_budget_cols[];
  * inner ones hourly and daily sums are read.  By caller: further (by key, by
  * credential, key, credential). */
 extern const struct db_stmt manage_store_usage, manage_store_usage_by_caller,
-    manage_store_metrics;
+    manage_store_metrics, manage_store_overview;
+/* The columns that say what a row is about, before those with figures. */
+#define MANAGE_USAGE_NAMES 6
 extern const struct rows_col manage_store_usage_cols[];
 
 /* Answers of POSTs (store_once.c).  (account, key hash, ...) */

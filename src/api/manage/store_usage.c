@@ -62,3 +62,31 @@ const struct db_stmt manage_store_metrics = { "manage_metrics",
 	SUMS("usage_rollups", UNKNOWN, "",
 	    "sum(latency_ms_sum), max(latency_ms_max), "
 	    "to_jsonb(hist_sum(latency_hist))") };
+
+/*
+ * The overview: (account, from_us, days_to_us, hours_to_us, to_us, width of the
+ * series' steps or NULL, by agent and model).  Daily sums are read to days_to,
+ * hourly ones from there to hours_to, then the finest.
+ */
+const struct db_stmt manage_store_overview = { "manage_overview",
+	"SELECT CASE WHEN $7::boolean THEN agent_instance_id END AS agent, "
+	"CASE WHEN $7::boolean THEN model END AS what, " UNKNOWN ", " ROWS_UTC(
+	    "date_bin($6::interval, bucket, timestamptz '2000-01-01 "
+	    "00:00Z')") " AS at, "
+			"sum(requests), sum(failed), sum(cancelled), "
+			"sum(input_tokens), "
+			"sum(output_tokens), sum(cached_input_tokens), "
+			"sum(reasoning_tokens), " COST ", sum(unpriced), "
+			"sum(latency_ms_sum), max(latency_ms_max), "
+			"to_jsonb(hist_sum(latency_hist)) "
+			"FROM usage_rollups WHERE account_id = $1::uuid "
+			"AND (grain = 1440 AND " BETWEEN("$2",
+			    "$3") " "
+				  "OR grain = 60 AND " BETWEEN("$3",
+				      "$4") " "
+					    "OR grain = 5 AND " BETWEEN(
+						"$4", "$5") ") "
+							    "GROUP BY agent, "
+							    "what, at ORDER BY "
+							    "at, agent, what "
+							    "LIMIT 2001" };

@@ -44,15 +44,19 @@ page_headers(struct http_resp *resp)
 	http_set(resp, "Vary", "Cookie");
 }
 
-/* What all templates are given. */
-static json_t *
-complete(struct app *app, struct http_req *req, struct http_resp *resp,
+void
+page_headers_script(struct http_resp *resp)
+{
+	page_headers(resp);
+	http_set(resp, "Content-Security-Policy", POLICY_SCRIPT);
+}
+
+void
+page_complete(struct app *app, struct http_req *req, struct http_resp *resp,
     json_t *data, const struct caller *who)
 {
 	char token[FORM_TOKEN_TEXT] = "";
 
-	if (data == NULL)
-		data = json_object();
 	/* Where no cookie can be kept the page says so, and has no form. */
 	if (browser_form_token(app, req, resp, who, token, NULL) != 0)
 		token[0] = '\0';
@@ -61,7 +65,6 @@ complete(struct app *app, struct http_req *req, struct http_resp *resp,
 	json_object_set_new(
 	    data, "signed_in", json_boolean(who != NULL && who->key != NULL));
 	json_object_set_new(data, "request_id", json_string(req->request_id));
-	return data;
 }
 
 static void
@@ -80,14 +83,15 @@ send(struct app *app, struct http_req *req, struct http_resp *resp, int status,
 		return;
 	}
 	buf_init(&b, req->ctx, PAGE_MAX);
-	all = complete(app, req, resp, data, who);
+	all = data != NULL ? data : json_object();
+	page_complete(app, req, resp, all, who);
 	if (pages_render(app->pages, name, all, &b, &e) != 0) {
 		problem_send(req, resp, &e, NULL);
 		return;
 	}
 	page_headers(resp);
 	if (script)
-		http_set(resp, "Content-Security-Policy", POLICY_SCRIPT);
+		page_headers_script(resp);
 	reply_buf(resp, status, "text/html; charset=utf-8", &b);
 }
 

@@ -26,6 +26,9 @@ void page_send(struct app *, struct http_req *, struct http_resp *, int status,
 /* The same under a policy that lets scripts of ours run. */
 void page_send_script(struct app *, struct http_req *, struct http_resp *,
     int status, const char *name, json_t *data, const struct caller *who);
+/* Add what is the same for all to ${data}. */
+void page_complete(struct app *, struct http_req *, struct http_resp *,
+    json_t *data, const struct caller *who);
 /* 303 to a path of this site. */
 void page_go(struct http_resp *, const char *path);
 /* The refusal as a page; where nobody is signed in and a page was asked for, it

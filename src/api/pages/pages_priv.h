@@ -16,6 +16,8 @@ struct token;
 
 /* The headers of a page. */
 void page_headers(struct http_resp *);
+/* And of one with scripts of ours. */
+void page_headers_script(struct http_resp *);
 
 /* The sign-in, or again after ${e}, whose words it shows. */
 void page_login_show(struct app *, struct http_req *, struct http_resp *,

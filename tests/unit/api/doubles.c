@@ -90,6 +90,14 @@ page_problem(struct app *app, struct http_req *req, struct http_resp *resp,
 	http_send(resp, "text/html; charset=utf-8", "a page", 6);
 }
 
+void
+page_go(struct http_resp *resp, const char *path)
+{
+	http_status(resp, 303);
+	http_set(resp, "Location", path);
+	http_send_empty(resp);
+}
+
 int
 page_check_form(struct app *app, struct http_req *req, const struct caller *who,
     struct err *e)
@@ -316,3 +324,6 @@ HANDLER(page_passkey_end)
 HANDLER(page_factor_begin)
 HANDLER(page_factor_confirm)
 HANDLER(page_factor_end)
+HANDLER(api_overview)
+HANDLER(page_appearance)
+HANDLER(console_dashboard)

@@ -1,0 +1,198 @@
+"""The console: who sees which page, what it costs, that nothing changes by
+looking, and that what people say is text (ROBUSTNESS C9, C10, D8, D14)."""
+import re
+import unittest
+
+import console
+from rig import NOBODY, Rig
+from test_pages import CSP_SCRIPT, Browser
+
+ACCOUNT = "acme-healthcare"
+ALL = set(console.ROLES)
+USAGE = ALL - {"support"}
+# page below /admin: who sees it; {agent} and {session} are of the account
+PAGES = {
+    "": ALL,
+    "?period=1h": ALL,
+    "?period=90d": ALL,
+}
+EVIL = "<img src=x onerror=alert(1)>\"'{{slug}}</title><script>alert(1)//"
+
+
+class ConsoleTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.rig = rig = Rig("console", params={"chat_workers": 1,
+                                               "admin_workers": 2})
+        cls.addClassCleanup(rig.close)
+        console.past(rig)
+        cls.browsers = {}
+        for role, email in console.people(rig).items():
+            b = Browser(rig)
+            assert b.sign_in(email, console.PASSWORD).status == 303, b.page
+            cls.browsers[role] = b
+        (cls.agent,), = rig.sql(
+            "select i.id from agent_instances i join accounts a on a.id = "
+            f"i.account_id where a.slug = '{ACCOUNT}' and "
+            "i.instance_name = 'human_health'")
+        (cls.session,), = rig.sql(
+            "select s.id from sessions s join accounts a on a.id = "
+            f"s.account_id where a.slug = '{ACCOUNT}' order by s.id limit 1")
+
+    def path(self, page, account=ACCOUNT):
+        sep = "/" if page and page[0] != "?" else ""
+        return f"/accounts/{account}/admin{sep}" + page.format(
+            agent=self.agent, session=self.session)
+
+    def see(self, role, page, status=200, **kw):
+        b = self.browsers[role]
+        reply = b.get(self.path(page), **kw)
+        self.assertEqual(reply.status, status, (role, page, b.text()[-600:]))
+        return b
+
+    def test_who_sees_what(self):
+        for page, roles in PAGES.items():
+            for role in console.ROLES:
+                self.see(role, page, 200 if role in roles else 403)
+
+    def test_strangers(self):
+        outside = Browser(self.rig)
+        for page in PAGES:
+            path = self.path(page)
+            reply = outside.get(path)
+            self.assertEqual((reply.status, reply.headers["location"][:6]),
+                             (303, "/login"), path)
+            # another account is as if it were not there
+            for slug in ("globex", "nobody-here"):
+                reply = self.browsers["account_owner"].get(
+                    self.path(page, slug))
+                self.assertEqual(reply.status, 404, (slug, page))
+            # what is of machines opens no page
+            reply = outside.get(path, headers=self.rig.auth())
+            self.assertEqual(reply.status, 403, path)
+        for kind in ("agent", "session"):
+            for page in PAGES:
+                if "{%s}" % kind in page:
+                    reply = self.browsers["account_owner"].get(
+                        self.path(page.replace("{%s}" % kind, NOBODY)))
+                    self.assertEqual(reply.status, 404, page)
+
+    def test_each_page(self):
+        """Its policy, its cost, nothing inline, only what the role may."""
+        for page in PAGES:
+            b = self.see("account_owner", page)
+            reply = b.get(self.path(page))
+            self.assertEqual(reply.headers["content-security-policy"],
+                             CSP_SCRIPT)
+            self.assertEqual(reply.headers["cache-control"], "no-store")
+            cost = re.match(r'db;dur=[\d.]+;desc="(\d+) queries, (\d+) rows",'
+                            r' total;dur=[\d.]+$',
+                            reply.headers["server-timing"])
+            self.assertLessEqual(int(cost.group(1)), 8, page)
+            self.assertIn(f"<!-- {cost.group(1)} queries, "
+                          f"{cost.group(2)} rows, ", b.page)
+            for bad in (" style=", "<style", " onclick", "javascript:",
+                        "hx-on", "http://", "https://"):
+                self.assertNotIn(bad, b.page.replace(
+                    "http://www.w3.org/2000/svg", ""), page)
+            self.assertEqual(len(re.findall("<script", b.page)), 2, page)
+            self.assertNotIn("{{", b.page)
+            self.assertNotRegex(b.page, "<h1>\\s*</h1>")
+
+    def test_the_menu(self):
+        for role, b in self.browsers.items():
+            self.see(role, "")
+            for href in re.findall(r'class="place" href="([^"]*)"', b.page):
+                self.assertEqual(b.get(href).status, 200, (role, href))
+                b.get(self.path(""))
+
+    def test_looking_changes_nothing(self):
+        def state():
+            return self.rig.sql(
+                "select (select count(*) from audit_log), "
+                "(select md5(string_agg(i::text, '' order by i.id)) from "
+                "agent_instances i), (select count(*) from api_keys), "
+                "(select count(*) from memberships)")
+        before = state()
+        for page in PAGES:
+            self.see("account_owner", page)
+            self.browsers["account_owner"].ask("HEAD", self.path(page))
+        self.assertEqual(state(), before)
+
+    def test_how_it_looks(self):
+        """Light and dark, the language: kept; without a token: not."""
+        b = self.see("account_owner", "")
+        self.assertNotIn("data-bs-theme", b.page)
+        reply = b.send("/me/appearance", theme="dark",
+                       return_to=self.path(""))
+        self.assertEqual((reply.status, reply.headers["location"]),
+                         (303, self.path("")))
+        self.assertIn('<html lang="en" data-bs-theme="dark">',
+                      self.see("account_owner", "").page)
+        b.send("/me/appearance", lang="de")
+        self.assertIn("<h1>Übersicht</h1>", self.see("account_owner",
+                                                     "").page)
+        b.send("/me/appearance", lang="auto", theme="auto")
+        self.assertIn("<h1>Dashboard</h1>", self.see("account_owner",
+                                                     "").page)
+        self.assertNotIn("data-bs-theme", b.page)
+        self.assertIn("<h1>Übersicht</h1>", self.see(
+            "account_owner", "", headers={
+                "Accept-Language": "de-CH, en;q=0.5"}).page)
+        self.assertEqual(b.send("/me/appearance", token="x",
+                                theme="dark").status, 403)
+        self.see("account_owner", "")
+        self.assertEqual(b.send("/me/appearance", theme="'><b>").status, 303)
+        self.see("account_owner", "")
+        reply = b.send("/me/appearance", return_to="https://evil.example/")
+        self.assertEqual(reply.headers["location"], "/me")
+
+    def test_the_slash(self):
+        b = self.browsers["viewer"]
+        reply = b.get(self.path("") + "/")
+        self.assertEqual((reply.status, reply.headers["location"]),
+                         (303, self.path("")))
+        self.assertEqual(b.get("/accounts//").status, 404)
+
+    def test_the_dashboard(self):
+        def figures(period):
+            page = self.see("analyst", f"?period={period}").page
+            api = self.browsers["analyst"].ask(
+                "GET", f"/api/v1/accounts/{ACCOUNT}/overview?period={period}")
+            return page, api.json
+        for period in ("1h", "24h", "7d", "30d", "90d"):
+            page, o = figures(period)
+            sums = [sum(r["requests"] for r in o[part])
+                    for part in ("series", "agents", "models")]
+            self.assertEqual(sums, [o["totals"]["requests"]] * 3, period)
+            self.assertGreater(o["totals"]["requests"], 0)
+            self.assertEqual(page.count('role="img"'), 6)
+            self.assertIn('aria-current="page">', page)
+        self.assertGreater(o["before"]["requests"], 0)
+        # what is no period is the usual one
+        self.see("analyst", "?period=%00")
+        self.see("analyst", "?period=7y")
+        # who may see no usage is told so
+        b = self.see("support", "")
+        self.assertIn("Your role shows no usage here", b.page)
+        self.assertNotIn("svg class=\"wide", b.page)
+
+    def test_what_people_say_is_text(self):
+        rig = self.rig
+        rig.sql("update accounts set name = 'A " + EVIL.replace("'", "''") +
+                f"' where slug = '{ACCOUNT}'")
+        rig.sql("update agent_instances set display_name = 'B " +
+                EVIL.replace("'", "''") + f"' where id = '{self.agent}'")
+        rig.sql("update users set display_name = 'C " +
+                EVIL.replace("'", "''") +
+                "' where email = 'account_owner@example.com'")
+        rig.chat(message="D " + EVIL, session_key="evil:" + "e" * 20)
+        for page in PAGES:
+            b = self.see("account_owner", page)
+            self.assertNotIn("<img", b.page, page)
+            self.assertNotIn("<script>", b.page, page)
+            self.assertIn("A &lt;img src=x", b.page, page)
+
+
+if __name__ == "__main__":
+    unittest.main()
