@@ -206,6 +206,15 @@ API_HANDLER(page_factor_end);
 /* The console: console/shell.c, dashboard.c, */
 API_HANDLER(page_appearance);
 API_HANDLER(console_dashboard);
+API_HANDLER(console_agents); /* console/agents.c, */
+API_HANDLER(console_agent_new);
+API_HANDLER(console_agent);
+API_HANDLER(console_sessions); /* console/sessions.c, */
+API_HANDLER(console_session);
+API_HANDLER(console_keys); /* console/keys.c */
+API_HANDLER(console_key_make);
+API_HANDLER(console_key_revoke);
+API_HANDLER(console_key_rotate);
 
 #undef API_HANDLER
 

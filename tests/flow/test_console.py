@@ -4,17 +4,27 @@ import re
 import unittest
 
 import console
-from rig import NOBODY, Rig
+from rig import NOBODY, Rig, wait_until
 from test_pages import CSP_SCRIPT, Browser
 
 ACCOUNT = "acme-healthcare"
 ALL = set(console.ROLES)
-USAGE = ALL - {"support"}
+ADMINS = {"account_admin", "account_owner"}
+MANAGERS = ADMINS | {"agent_manager"}
 # page below /admin: who sees it; {agent} and {session} are of the account
 PAGES = {
     "": ALL,
     "?period=1h": ALL,
     "?period=90d": ALL,
+    "agents": ALL,
+    "agents?status=archived": ALL,
+    "agents/new": MANAGERS,
+    "agents/{agent}": ALL,
+    "sessions": ALL,
+    "sessions?status=completed&agent={agent}": ALL,
+    "sessions?status=failed&day=2026-01-01": ALL,
+    "sessions/{session}": ALL,
+    "keys": ADMINS,
 }
 EVIL = "<img src=x onerror=alert(1)>\"'{{slug}}</title><script>alert(1)//"
 
@@ -72,7 +82,7 @@ class ConsoleTest(unittest.TestCase):
             self.assertEqual(reply.status, 403, path)
         for kind in ("agent", "session"):
             for page in PAGES:
-                if "{%s}" % kind in page:
+                if "/{%s}" % kind in page:
                     reply = self.browsers["account_owner"].get(
                         self.path(page.replace("{%s}" % kind, NOBODY)))
                     self.assertEqual(reply.status, 404, page)
@@ -176,6 +186,102 @@ class ConsoleTest(unittest.TestCase):
         b = self.see("support", "")
         self.assertIn("Your role shows no usage here", b.page)
         self.assertNotIn("svg class=\"wide", b.page)
+
+    # -- changing ---------------------------------------------------------
+
+    def send(self, who, on, path, want, **fields):
+        """The form of the page ${on}, sent to ${path}."""
+        b = self.see(who, on)
+        reply = b.send(self.path(path), **fields)
+        self.assertEqual(reply.status, want, (path, b.text()[-900:]))
+        return b, reply.headers.get("location")
+
+    def audited(self, action):
+        return int(self.rig.sql(
+            "select count(*) from audit_log l join accounts a on a.id = "
+            f"l.account_id where a.slug = '{ACCOUNT}' and "
+            f"action = '{action}'")[0][0])
+
+    def test_agents(self):
+        role, done = "agent_manager", self.audited("agent.create")
+        b, to = self.send(role, "agents/new", "agents/new", 303,
+                          agent_type="sales", instance_name="made_here",
+                          display_name="Made <here>")
+        self.assertEqual(self.audited("agent.create"), done + 1)
+        self.assertRegex(to, r"/admin/agents/[0-9a-f-]{36}\?done=agent_made$")
+        self.assertEqual(b.get(to).status, 200)
+        self.assertIn("Made &lt;here&gt;", b.page)
+        self.assertIn("The agent is there.", b.page)
+        one = to.split("/admin/")[1].split("?")[0]
+        # what is wrong stands at its field, and what was typed stays
+        b, _ = self.send(role, "agents/new", "agents/new", 422,
+                         agent_type="sales", instance_name="No Good",
+                         display_name="Kept")
+        self.assertRegex(b.page, 'value="No Good"[^>]*aria-invalid="true"')
+        self.assertIn('value="Kept"', b.page)
+        b, _ = self.send(role, "agents/new", "agents/new", 409,
+                         agent_type="sales", instance_name="made_here")
+        self.assertIn('role="alert"', b.page)
+        self.send(role, "agents/new", "agents/new", 422,
+                  agent_type="nothing", instance_name="x")
+        for state in ("inactive", "active", "archived", "active"):
+            _, to = self.send(role, one, one, 303, status=state)
+            self.assertEqual(self.rig.sql(
+                "select status from agent_instances where instance_name = "
+                "'made_here'"), [[state]])
+        self.send(role, one, one, 303, display_name="Another name")
+        self.assertIn("<h1>Another name</h1>", self.see(role, one).page)
+        self.send(role, one, one, 422, display_name="x" * 201)
+        # who may only look, and what no page of ours has sent
+        self.send("viewer", "agents", one, 403, status="archived")
+        self.send(role, one, one, 403, status="archived", token="x")
+        self.send(role, one, one, 403, status="archived",
+                  headers={"Origin": "https://evil.example"})
+        self.assertEqual(self.rig.sql(
+            "select status, display_name from agent_instances where "
+            "instance_name = 'made_here'"), [["active", "Another name"]])
+
+    def test_keys(self):
+        role = "account_admin"
+        b, _ = self.send(role, "keys", "keys", 200, name="a <program>",
+                         role="support", days="30")
+        key = re.search('<pre id="new-key">(sb_live_[^<]+)</pre>', b.page)
+        reply = self.rig.chat(key=key.group(1))
+        self.assertEqual(reply.status, 200, reply)
+        b = self.see(role, "keys")
+        self.assertNotIn(key.group(1), b.page)
+        self.assertIn("a &lt;program&gt;", b.page)
+        (kid,), = self.rig.sql("select id from api_keys where name = "
+                               "'a <program>'")
+        b, _ = self.send(role, "keys", f"keys/{kid}/rotate", 200)
+        new = re.search('<pre id="new-key">(sb_live_[^<]+)</pre>', b.page)
+        wait_until(lambda: self.rig.chat(key=key.group(1)).status == 401, 2,
+                   "the old key is refused")
+        self.assertEqual(self.rig.chat(key=new.group(1)).status, 200)
+        (kid,), = self.rig.sql("select id from api_keys where name = "
+                               "'a <program>' and revoked_at is null and "
+                               "expires_at > now()")
+        _, to = self.send(role, "keys", f"keys/{kid}/revoke", 303)
+        self.assertIn("The key is revoked.", b.get(to) and b.page)
+        wait_until(lambda: self.rig.chat(key=new.group(1)).status == 401, 2,
+                   "the revoked key is refused")
+        # nobody gives more than he has
+        b, _ = self.send(role, "keys", "keys", 403, name="x",
+                         role="account_owner")
+        self.assertIn('role="alert"', b.page)
+        self.send(role, "keys", "keys", 422, name="", role="viewer")
+        self.send(role, "keys", "keys", 403, name="x", role="viewer",
+                  token="")
+        self.send("viewer", "agents", "keys", 403, name="x", role="viewer")
+        for what in ("revoke", "rotate"):
+            self.send(role, "keys", f"keys/{NOBODY}/{what}", 404)
+            self.send(role, "keys", f"keys/x/{what}", 404)
+
+    def test_what_was_said(self):
+        b = self.see("support", "sessions/{session}")
+        said = b.text()
+        self.assertIn("How do I book an appointment for next week?", said)
+        self.assertIn("And on Saturdays?", said)
 
     def test_what_people_say_is_text(self):
         rig = self.rig

@@ -18,6 +18,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "util/clock.h"
+#include "util/id.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -280,6 +281,52 @@ console_field(struct console *c, const char *name)
 		return page_field(c->app, c->req, name);
 	value = http_query(c->req, name, NULL);
 	return value != NULL ? value : "";
+}
+
+const char *
+console_id(struct console *c, const char *var)
+{
+	const char *text = http_var(c->req, var);
+	struct uuid id;
+	char *out;
+
+	if (text == NULL || id_parse(text, strlen(text), &id) != 0) {
+		(void)console_absent(c);
+		return NULL;
+	}
+	out = mem_array(c->ctx, char, UUID_TEXT);
+	id_format(&id, out);
+	return out;
+}
+
+void
+console_wrong(struct console *c, const json_t *problem)
+{
+	json_int_t status =
+	    json_integer_value(json_object_get(problem, "status"));
+	json_t *fields = json_object(), *rest = json_array(), *v;
+	size_t i;
+
+	json_array_foreach(json_object_get(problem, "errors"), i, v)
+	{
+		const char *at =
+		    json_string_value(json_object_get(v, "pointer"));
+		char *name = mem_strdup(c->ctx, at != NULL ? at : "");
+
+		for (char *p = name; *p != '\0'; p++)
+			if (*p == '/' || *p == '.')
+				*p = '_';
+		if (*name == '_')
+			json_object_set(
+			    fields, name + 1, json_object_get(v, "detail"));
+		json_array_append_new(rest,
+		    json_pack("{s:s, s:O?}", "where", at != NULL ? at : "",
+			"what", json_object_get(v, "detail")));
+	}
+	console_set(c, "errors", fields);
+	console_set(c, "error_list", rest);
+	console_set(c, "error", console_sentence(c, problem));
+	c->status = status >= 400 && status <= 599 ? (int)status : 500;
 }
 
 const char *

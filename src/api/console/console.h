@@ -86,6 +86,11 @@ void console_more(
 bool console_posts(const struct console *);
 /* A field of the form or, for GET, of the query; "" when there is none. */
 const char *console_field(struct console *, const char *name);
+/* A path's id in canonical form; NULL with c->refused, 404. */
+const char *console_id(struct console *, const char *var);
+/* Why the API refused what was sent: "error" and, by field, "errors"
+ * ("/rate_limits/x" is errors.rate_limits_x); the page answers its status. */
+void console_wrong(struct console *, const json_t *problem);
 /* ${text} as part of a query. */
 const char *console_escape(const struct console *, const char *text);
 bool console_may(const struct console *, enum perm);

@@ -27,6 +27,18 @@ static const struct {
 	{ "dashboard", "nav.dashboard", "",
 	    "M4 4h6v8H4zM14 4h6v4h-6zM4 16h6v4H4zM14 12h6v8h-6z",
 	    PERM_ACCOUNT_READ, NULL },
+	{ "agents", "nav.agents", "agents",
+	    "M7 7h10a2 2 0 0 1 2 2v7a3 3 0 0 1-3 3H8a3 3 0 0 1-3-3V9a2 2 0 0 1 "
+	    "2-2zM12 3v4M9.5 12v1M14.5 12v1M10 16h4M3 12v3M21 12v3",
+	    PERM_AGENT_READ, NULL },
+	{ "sessions", "nav.sessions", "sessions",
+	    "M21 14l-3-3h-7a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1h9a1 1 0 0 1 1 1zM14 "
+	    "15v2a1 1 0 0 1-1 1H6l-3 3V11a1 1 0 0 1 1-1h2",
+	    PERM_SESSION_READ, NULL },
+	{ "keys", "nav.keys", "keys",
+	    "M14 10a4 4 0 1 0-3.5 3.97L12 15.5h2v2h2v2h3v-3l-5.3-5.3A4 4 0 0 0 "
+	    "14 10zM9 9.5h.01",
+	    PERM_KEY_READ, "nav.access" },
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 

@@ -62,8 +62,9 @@ test_table(void **state)
 		assert_true(strlen(r->summary) > 10);
 		assert_int_equal(r->pattern[0], '/');
 		assert_memory_equal(r->name,
-		    (r->faces & (FACE_PAGE | FACE_TALK)) != 0 ? "page_"
-							      : "api_",
+		    (r->faces & (FACE_PAGE | FACE_TALK)) == 0 ? "api_"
+		    : strstr(r->pattern, "/admin") != NULL    ? "cons"
+							      : "page",
 		    4);
 		assert_true(strlen(r->statuses) % 4 == 3);
 		/* one face: a row in two pools would be reached twice */
