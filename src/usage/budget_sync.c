@@ -14,7 +14,8 @@
 
 #include "util/banned.h"
 
-#define SEEN_EVERY (5 * CLOCK_S)
+/* In every round: who has come lacks what we hold, and waits for it. */
+#define SEEN_EVERY (500 * CLOCK_MS)
 
 int
 budget_seen(
@@ -178,7 +179,7 @@ budget_flush(struct db_pool *db, int64_t deadline,
 	struct budget_run *run = budget_the_run();
 	struct entry *en;
 	uint32_t at = 0;
-	int rc;
+	int rc, all = 0;
 
 	if (clock_mono() - atomic_load(&run->seen) >= SEEN_EVERY ||
 	    !atomic_load(&run->known))
@@ -186,10 +187,17 @@ budget_flush(struct db_pool *db, int64_t deadline,
 			return -1;
 	while ((en = budget_next(&at)) != NULL) {
 		rc = tend(db, run, en, deadline, e);
-		if (rc < 0 || tell(en, alert, arg, e) != 0)
-			return -1;
+		if (rc >= 0 && tell(en, alert, arg, e) != 0)
+			rc = -1;
 		if (rc > 0)
 			budget_forget(at);
+		if (rc >= 0)
+			continue;
+		if (e->code == ERR_UNAVAILABLE)
+			return -1;
+		all = -1; /* one that cannot be told keeps no other back */
 	}
-	return 0;
+	return all;
+}
+return 0;
 }

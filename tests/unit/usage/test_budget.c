@@ -397,6 +397,52 @@ a_host_dies(void **state)
 	mem_free(ctx);
 }
 
+/* One that was alone has taken all; who comes later gets of it at once. */
+static void
+a_slice_is_lent(void **state)
+{
+	struct db_pool *db, *job;
+	void *ctx = mem_root("lent");
+	struct budget_hold *h = NULL;
+	struct err e = { 0 };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	make(100);
+	pid = fork();
+	if (pid == 0) {
+		procs_map();
+		budget_map(SLOTS, "idle:/run");
+		job = pool("sb_job", 1);
+		if (reserve(pool("sb_chat", 1), 4, ctx, &h, &e) != 0)
+			_exit(1);
+		budget_settle(h, 4, 0, false);
+		while (!atomic_load(&shared->over)) {
+			if (budget_flush(job, clock_mono() + LONG, no_alert,
+				NULL, &e) != 0)
+				_exit(2);
+			usleep(1000000); /* as the listener does */
+		}
+		_exit(0);
+	}
+	while (dbfix_number("SELECT coalesce(sum(granted), 0) FROM "
+			    "control.budget_leases") == 0)
+		usleep(10000);
+	assert_int_equal(
+	    dbfix_number("SELECT granted FROM control.budget_leases"), 100);
+	budget_map(SLOTS, "new:/run");
+	procs_set_self(0);
+	db = pool("sb_chat", 1);
+	assert_int_equal(reserve(db, 10, ctx, &h, &e), 0);
+	assert_true(dbfix_number(SPENT) + dbfix_number(HELD) <= 100);
+	atomic_store(&shared->over, true);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	db_pool_free(db);
+	mem_free(ctx);
+}
+
 /* A limit that is raised or lowered counts at once; more than was estimated
  * counts too, and is not asked for twice. */
 static void
@@ -479,6 +525,7 @@ main(void)
 		cmocka_unit_test(limits_change),
 		cmocka_unit_test(without_a_database),
 		cmocka_unit_test(a_host_dies),
+		cmocka_unit_test(a_slice_is_lent),
 		cmocka_unit_test(one_host),
 		cmocka_unit_test(killed_workers),
 		cmocka_unit_test(two_hosts),
