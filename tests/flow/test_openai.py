@@ -549,7 +549,8 @@ class OpenAITest(unittest.TestCase):
         self.refused(self.ask(None), 400, "missing_required_parameter",
                      "messages")
         post = dict(self.rig.auth(), **{"Content-Type": "application/json"})
-        for text in ("{", "[]", '"x"'):
+        many = '{"metadata":{"a":[%s]}}' % ",".join(["{}"] * 30000)
+        for text in ("{", "[]", '"x"', many):
             self.refused(self.rig.request(
                 "POST", V1 + "/chat/completions", text, post), 400)
 

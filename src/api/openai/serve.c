@@ -30,7 +30,8 @@
 #include "util/banned.h"
 
 #define EVENT_MAX ((size_t)10 * 1024 * 1024)
-#define BODY_LIMITS ((struct json_limits){ 64, 100000 })
+/* A value costs hundreds of bytes, and many callers come at once. */
+#define BODY_LIMITS ((struct json_limits){ 64, 20000 })
 
 void
 openai_limits(struct http_resp *resp, const struct quota_state *q)
