@@ -199,5 +199,3 @@ budget_flush(struct db_pool *db, int64_t deadline,
 	}
 	return all;
 }
-return 0;
-}
