@@ -9,7 +9,6 @@
 #include "gateway/complete_priv.h"
 #include "gateway/credential.h"
 #include "gateway/retry.h"
-#include "llm/price.h"
 #include "net/call.h"
 #include "telemetry/log.h"
 #include "telemetry/metric.h"
