@@ -32,11 +32,12 @@ API_HANDLER(api_openai_responses);  /* openai/responses.c */
 
 API_HANDLER(api_probe); /* probe.c: for switchboard doctor */
 
-API_HANDLER(api_turn_get);  /* sessions.c: GET .../turns/{turn_id} */
-API_HANDLER(api_turn_why);  /* sessions.c: GET .../turns/{turn_id}/why */
-API_HANDLER(api_turn_stop); /* sessions.c: DELETE of the same */
-API_HANDLER(api_messages);  /* sessions.c: GET .../sessions/{}/messages */
-API_HANDLER(api_feedback);  /* sessions.c: POST .../messages/{id}/feedback */
+API_HANDLER(api_turn_get);         /* sessions.c: GET .../turns/{turn_id} */
+API_HANDLER(api_credential_drill); /* drill.c */
+API_HANDLER(api_turn_why);         /* sessions.c: GET .../turns/{turn_id}/why */
+API_HANDLER(api_turn_stop);        /* sessions.c: DELETE of the same */
+API_HANDLER(api_messages); /* sessions.c: GET .../sessions/{}/messages */
+API_HANDLER(api_feedback); /* sessions.c: POST .../messages/{id}/feedback */
 
 API_HANDLER(api_auth_login); /* auth.c */
 API_HANDLER(api_auth_refresh);

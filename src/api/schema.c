@@ -431,6 +431,17 @@ const struct schema schemas[] = {
     "finished_at": {"type": "string", "format": "date-time"}
   }
 }) },
+{ "credential_drill", J({
+  "type": "object",
+  "examples": [{"fault": "429", "agent": "sales/human_health"}],
+  "required": ["fault", "agent"],
+  "additionalProperties": false,
+  "properties": {
+    "fault": {"enum": ["429", "401", "500", "529", "slow", "cut"], "description": "slow: no byte comes for a second. cut: the answer breaks off before its first word."},
+    "agent": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}/[a-z][a-z0-9_]{0,62}$", "examples": ["sales/human_health"]},
+    "message": {"type": "string", "minLength": 1, "maxLength": 2000, "description": "What is said to it; default: a short question."}
+  }
+}) },
 { "turn_why", J({
   "type": "object",
   "required": ["turn_id", "status", "finish_reason", "error", "recorded", "rounds", "account_from", "agent_from", "model_wanted", "model_used", "model_rule", "strategy", "drill", "limit", "candidates", "candidates_more", "attempts", "attempts_more"],

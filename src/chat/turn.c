@@ -109,6 +109,7 @@ turn_agent(struct chat_turn *t, struct err *e)
 	if (gateway_choose(p->deps->gateway, t->account, t->spec->model,
 		t->spec->model_fallback, p->deadline, &p->wanted, e) < 0)
 		return -1;
+	p->why.drill = ask->fault;
 	p->why.wanted = t->spec->model;
 	p->why.used = p->wanted;
 	p->why.rule = p->wanted == t->spec->model ? "agent" : "default";
@@ -440,7 +441,9 @@ ask_agent(struct chat_turn *t, struct err *e)
 {
 	struct chat_turn_priv *p = t->priv;
 	const struct gateway_watch watch = { .asking = on_asking,
-		.arg = p->live };
+		.arg = p->live,
+		.fault = p->ask->fault,
+		.faulty = p->ask->faulty };
 	const struct agent_deps deps = { .gateway = p->deps->gateway,
 		.knowledge = p->deps->knowledge,
 		.tool_rounds = p->deps->tool_rounds };

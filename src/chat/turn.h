@@ -72,6 +72,9 @@ struct chat_ask {
 	 * whoever reads it again.  NULL: an answer is. */
 	const struct llm_embed *embed;
 	const char *channel; /* NULL: "stream" or "chat" */
+	/* A drill: calls by this credential fail so (gateway/fault.h). */
+	const char *fault;
+	struct uuid faulty;
 };
 
 /*

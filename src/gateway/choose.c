@@ -131,12 +131,26 @@ write_down(struct failover *f)
 	}
 }
 
+int
+failover_faulty(const struct failover *f)
+{
+	const struct gateway_watch *w = f->story->watch;
+
+	for (int i = 0; w != NULL && w->fault != NULL && i < f->n; i++)
+		if (f->list[i].refused == NULL &&
+		    id_eq(&f->list[i].credential->id, &w->faulty))
+			return i;
+	return -1;
+}
+
 struct candidate *
 failover_choose(struct failover *f)
 {
-	int best = look(f, false);
+	int best = look(f, false), faulty = failover_faulty(f);
 
 	write_down(f);
+	if (faulty >= 0)
+		best = faulty;
 	return best >= 0 ? &f->list[best] : NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "account/account.h"
 #include "gateway/complete_priv.h"
 #include "gateway/credential.h"
+#include "gateway/fault.h"
 #include "gateway/retry.h"
 #include "net/call.h"
 #include "telemetry/log.h"
@@ -152,6 +153,37 @@ tell_asking(const struct gateway_story *s, const struct uuid *credential)
 		s->watch->asking(s->watch->arg, credential);
 }
 
+static void wait_until(struct failover *, int64_t end);
+
+/* The fault of a drill in the place of a call. */
+static int
+inject(struct failover *f, const struct credential *cred, struct err *e)
+{
+	const char *fault = f->story->watch->fault;
+	int64_t began = clock_mono();
+	struct llm_reply *r = f->reply;
+
+	memset(r, 0, sizeof(*r));
+	buf_init(&r->text, f->ctx, 1);
+	memcpy(r->model, f->rq->model,
+	    strnlen(f->rq->model, sizeof(r->model) - 1));
+	tell_asking(f->story, &cred->id);
+	wait_until(f, began + fault_wait_ms(fault) * CLOCK_MS);
+	fault_reply(fault, f->provider, r, e);
+	f->injected = true;
+	note(f->story, &(struct gateway_attempt){ .source = f->source,
+			   .credential = cred->id,
+			   .slot = cred->slot,
+			   .name = mem_strdup(f->ctx, cred->name),
+			   .round = f->story->rounds,
+			   .status = r->status,
+			   .outcome = (enum health_outcome)r->class,
+			   .error = e->kind,
+			   .ms = (clock_mono() - began) / CLOCK_MS,
+			   .injected = true });
+	return -1;
+}
+
 /* Ask by that key.  0, -1, or 1: it is not to be asked after all. */
 static int
 attempt(struct failover *f, struct candidate *c, struct err *e)
@@ -164,6 +196,9 @@ attempt(struct failover *f, struct candidate *c, struct err *e)
 	enum health_outcome outcome;
 	int rc;
 
+	f->injected = false;
+	if (failover_faulty(f) == (int)(c - f->list))
+		return inject(f, cred, e);
 	if (!health_begin(&call, cred->slot, f->model_hash, &cred->limits,
 		f->input, f->output, began))
 		return 1;
@@ -216,6 +251,20 @@ reader_left(struct llm_sink *s)
 	return s->gone == NULL || s->gone(s) <= 0;
 }
 
+/* Until then, or until the reader leaves. */
+static void
+wait_until(struct failover *f, int64_t end)
+{
+	int64_t left = end - clock_mono();
+
+	while (left > 0 && !reader_left(f->sink)) {
+		poll(NULL, 0,
+		    left > STEP_MS * CLOCK_MS ? STEP_MS
+					      : (int)(left / CLOCK_MS) + 1);
+		left = end - clock_mono();
+	}
+}
+
 /*
  * After a failure of the server the next one waits a little, at random, so that
  * all who failed together do not come back together; another key's limit or
@@ -236,15 +285,9 @@ pause_before(struct failover *f)
 	}
 	if (f->rq->deadline > 0 && end >= f->rq->deadline)
 		return false;
-	while (!reader_left(f->sink)) {
-		int64_t left = end - clock_mono();
-
-		if (left <= 0)
-			return true;
-		poll(NULL, 0,
-		    left > STEP_MS * CLOCK_MS ? STEP_MS
-					      : (int)(left / CLOCK_MS) + 1);
-	}
+	wait_until(f, end);
+	if (!reader_left(f->sink))
+		return true;
 	f->reply->class = LLM_ABANDONED;
 	f->reply->finish = LLM_CANCELLED;
 	return false;
@@ -280,7 +323,8 @@ again(struct failover *f, struct llm_usage *spent)
 	if (!elsewhere(f->reply) || f->made == GATEWAY_ATTEMPTS ||
 	    !failover_left(f) || !pause_before(f))
 		return false;
-	if (!retry_may(clock_mono())) {
+	/* A drill's repetition is none of the budget's. */
+	if (!f->injected && !retry_may(clock_mono())) {
 		metric_add(M_PROVIDER_HELD, 1);
 		return false;
 	}
@@ -370,7 +414,12 @@ gateway_complete(struct gateway *g, const struct account *a,
 		return -1;
 	if (set != NULL)
 		failover_begin(&f, set, provider, name);
-	rc = f.n > 0 ? run(&f, e) : direct(&f, keyed, e);
+	if (story->watch != NULL && story->watch->fault != NULL &&
+	    failover_faulty(&f) < 0)
+		rc = err_set(e, ERR_CONFLICT,
+		    "no call of %.80s would be made with this key", rq->model);
+	else
+		rc = f.n > 0 ? run(&f, e) : direct(&f, keyed, e);
 	story->rounds++;
 	if (set != NULL)
 		credential_set_unref(set);

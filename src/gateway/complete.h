@@ -58,6 +58,7 @@ struct gateway_attempt {
 	const char *error; /* kind of the error, a static word; NULL none */
 	int64_t ms;
 	struct llm_usage usage;
+	bool injected; /* a drill's fault: nobody was asked */
 };
 
 /* A key that could have answered, as it was when the last one was chosen. */
@@ -78,6 +79,10 @@ struct gateway_watch {
 	/* Before each call goes out: by whose key; NULL none of the pool. */
 	void (*asking)(void *arg, const struct uuid *credential);
 	void *arg;
+	/* A drill: calls by this key are the first to be made, and fail so
+	 * (gateway/fault.h); NULL none. */
+	const char *fault;
+	struct uuid faulty;
 };
 
 /* What a turn's calls went through, for its why record.  Zeroed before the

@@ -29,6 +29,7 @@ struct failover {
 	struct select_candidate *choice; /* as many */
 	int n;
 	int made;           /* attempts */
+	bool injected;      /* the last one was a drill's fault */
 	bool server_failed; /* one of them by the server's fault */
 	int64_t soonest;    /* of the last choice that found none */
 };
@@ -40,6 +41,8 @@ void failover_begin(struct failover *, const struct credential_set *,
 void failover_end(struct failover *);
 /* The best of them now, written down in the story; NULL: none. */
 struct candidate *failover_choose(struct failover *);
+/* The one whose calls are to fail, while it was not tried; -1: none. */
+int failover_faulty(const struct failover *);
 /* Is there one that was not tried? */
 bool failover_left(const struct failover *);
 /* Nobody answered: say so with the time to come back, or leave the last

@@ -80,6 +80,8 @@ write_attempt(struct buf *b, const struct gateway_attempt *a)
 	add_number(b, ",\"input_tokens\":", a->usage.input, 0);
 	add_number(b, ",\"cached_input_tokens\":", a->usage.cached, 0);
 	add_number(b, ",\"output_tokens\":", a->usage.output, 0);
+	if (a->injected)
+		buf_adds(b, ",\"injected\":true");
 	buf_addc(b, '}');
 }
 
@@ -132,6 +134,7 @@ why_write(const struct why *w, const struct gateway_story *s, struct buf *b)
 	    (w->wanted == NULL || strcmp(w->used, w->wanted) != 0))
 		add_text(b, ",\"model_used\":", w->used);
 	add_text(b, ",\"model_rule\":", w->rule);
+	add_text(b, ",\"drill\":", w->drill);
 	write_limit(b, &w->limit);
 	write_story(b, s);
 	buf_addc(b, '}');

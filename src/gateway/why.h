@@ -29,6 +29,7 @@ struct why {
 	const char *wanted; /* the agent's model; lives as long as this */
 	const char *used;   /* the model that was asked; the same */
 	const char *rule;   /* static: how one became the other */
+	const char *drill;  /* static: the injected fault; NULL none */
 	struct why_limit limit;
 };
 

@@ -120,6 +120,90 @@ class ActivityTest(unittest.TestCase):
         self.assertEqual([a["name"] for a in why["attempts"]],
                          ["two", "three"])
 
+    def drill(self, credential, fault, who=None, **more):
+        return self.rig.request(
+            "POST", f"/accounts/acme-healthcare/llm-credentials/{credential}"
+            "/drill", {"fault": fault, "agent": "sales/human_health", **more},
+            headers=self.rig.auth((who or self.owner).key))
+
+    def test_drill(self):
+        """The faulted key is the first to be asked, its provider is not; the
+        next one answers, and the key is as well as before."""
+        self.use("openai:mock")
+        self.owner.patch("", {"credential_strategy": "priority"})
+        one, _ = self.key("first", priority=1)
+        two, key = self.key("second", priority=2)
+        self.rig.settle()
+        self.provider.reset()
+        for n, (fault, outcome, status) in enumerate((
+                ("429", "limit", 429), ("401", "denied", 401),
+                ("500", "server", 500), ("529", "server", 529),
+                ("cut", "server", 200), ("slow", "server", None)), 1):
+            r = self.drill(one, fault)
+            self.assertEqual(r.status, 200, r)
+            why = r.json
+            self.assertEqual((why["status"], why["drill"]),
+                             ("completed", fault))
+            self.assertEqual(
+                [(a["credential_id"], a["outcome"], a["status"],
+                  a["injected"]) for a in why["attempts"]],
+                [(one, outcome, status, True), (two, "ok", 200, False)])
+            if fault == "slow":
+                self.assertGreaterEqual(why["attempts"][0]["ms"], 1000)
+            states = {c["credential_id"]: c["state"]
+                      for c in why["candidates"]}
+            self.assertEqual(states, {one: "closed", two: "closed"})
+            self.assertEqual(self.provider.stats()["keys"], {key: n})
+        # The other one fails over to the first; it is the last choice.
+        why = self.drill(two, "500").json
+        self.assertEqual([a["name"] for a in why["attempts"]],
+                         ["second", "first"])
+        # It is marked as what it is, and what is real goes on as before.
+        turn = why["turn_id"]
+        shown = self.viewer.get(f"activities/{turn}").json
+        self.assertEqual(shown["metadata"]["drill"], "500")
+        why = self.why(self.say()[1])
+        self.assertEqual([a["name"] for a in why["attempts"]], ["first"])
+        self.assertIsNone(why["drill"])
+
+    def test_drill_alone(self):
+        """With no other key the turn fails, and says how."""
+        self.use("openai:mock")
+        one, key = self.key("alone")
+        self.rig.settle()
+        self.provider.reset()
+        r = self.drill(one, "401")
+        self.assertEqual(r.status, 200, r)
+        self.assertEqual(r.json["status"], "failed")
+        self.assertEqual([a["outcome"] for a in r.json["attempts"]],
+                         ["denied"])
+        self.assertEqual(self.provider.stats()["calls"], 0)
+        self.assertEqual(self.say()[0]["model"], "openai:mock")
+
+    def test_drill_wrong(self):
+        """Whom it is refused, and what is no drill."""
+        self.use("openai:mock")
+        one, _ = self.key("mine")
+        self.rig.settle()
+        for fault, more in (("418", {}), ("429", {"agent": "nobody"}),
+                            ("429", {"message": ""}), ("429", {"x": 1})):
+            r = self.drill(one, fault, **more)
+            self.assertEqual(r.status, 422, (fault, more, r))
+        self.assertEqual(self.drill(
+            one, "429", agent="sales/nobody").status, 404)
+        self.assertEqual(self.drill(one, "429", self.viewer).status, 403)
+        # A key that could not answer for this agent: nothing is asked.
+        self.provider.reset()
+        r = self.drill(NOBODY, "429")
+        self.assertEqual((r.status, r.json["status"], r.json["attempts"]),
+                         (200, "failed", []))
+        self.assertEqual(self.provider.stats()["calls"], 0)
+        r = self.rig.request(
+            "POST", f"/accounts/globex/llm-credentials/{one}/drill",
+            {"fault": "429", "agent": "sales/human_health"},
+            headers=self.rig.auth())
+        self.assertEqual(r.status, 404)
+
     def test_rounds(self):
         """Tools: a round each, with what it came to."""
         self.use("openai:mock-tool")
