@@ -498,6 +498,8 @@ turn_run(struct chat_turn *t, struct err *e)
 	t->model = t->answer.reply.model[0] ? t->answer.reply.model : p->wanted;
 	t->priced = price_cost(
 	    t->model, &t->answer.reply.usage, t->started_us, &t->cost_nano);
+	if (p->deps->spans)
+		turn_spans(t);
 	return 0;
 }
 

@@ -41,6 +41,7 @@ struct chat_deps {
 	int total_ms; /* the turn's deadline */
 	int tool_rounds;
 	int64_t widget_per_minute, widget_session_per_minute;
+	bool spans; /* each call of a provider is a line of the log */
 	const char *turns_dir; /* of event logs; NULL: none are kept */
 };
 

@@ -56,4 +56,7 @@ int turn_claim(struct chat_turn *t, struct err *e);
 /* Did the turn end with an answer that later requests with its key get? */
 bool turn_answered(const struct chat_turn *);
 
+/* Log what its calls of a provider came to (spans.c). */
+void turn_spans(const struct chat_turn *);
+
 #endif

@@ -188,7 +188,8 @@ build_chat(struct parts *p)
 		.total_ms = (int)c->provider_total + TURN_MARGIN_MS,
 		.tool_rounds = (int)c->tool_rounds,
 		.widget_per_minute = c->widget_per_minute,
-		.widget_session_per_minute = c->widget_session_per_minute };
+		.widget_session_per_minute = c->widget_session_per_minute,
+		.spans = c->log_spans };
 }
 
 static void

@@ -18,7 +18,7 @@ class ActivityTest(unittest.TestCase):
         del env["ANTHROPIC_API_KEY"]
         cls.rig = Rig("activities", env=env, params={
             "chat_workers": 1, "turn_open_after": "20ms",
-            "egress_allow": "127.0.0.0/8",
+            "egress_allow": "127.0.0.0/8", "log_spans": "on",
             "default_models": "openai:mock builtin:concierge"})
         cls.viewer = caller(cls.rig, "viewer")
         cls.owner = caller(cls.rig, "account_owner")
@@ -119,6 +119,27 @@ class ActivityTest(unittest.TestCase):
         why = self.why(self.say()[1])
         self.assertEqual([a["name"] for a in why["attempts"]],
                          ["two", "three"])
+
+    def test_spans(self):
+        """A line of the log for each call, with the field's attributes."""
+        self.use("openai:mock-usage-10x5-cached-0")
+        one, _, three = self.keys()
+        turn = self.say(metadata={"category": "quick"})[1]
+        spans = [s for s in map(json.loads, filter(None, self.rig.log().split(
+            "\n"))) if s.get("event") == "span" and s["turn"] == turn]
+        self.assertEqual(
+            [(s["account.name"], s["outcome"]) for s in spans],
+            [("one", "limit"), ("two", "server"), ("three", "ok")])
+        self.assertEqual((spans[0]["account.id"], spans[2]["account.id"]),
+                         (one, three))
+        self.assertEqual(
+            {k: str(spans[2][k]) for k in (
+                "ai.model", "ai.category", "ai.tokens.input",
+                "ai.tokens.output")},
+            {"ai.model": "openai:mock-usage-10x5-cached-0",
+             "ai.category": "quick", "ai.tokens.input": "10",
+             "ai.tokens.output": "5"})
+        self.assertGreaterEqual(int(spans[2]["ai.duration_ms"]), 0)
 
     def drill(self, credential, fault, who=None, **more):
         return self.rig.request(
