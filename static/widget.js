@@ -180,6 +180,7 @@
 		async close() { if (this.#chat) (await this.#chat).close(); }
 		async send(text) { const c = await this.load(); c.open({ focus: false }); return c.send(String(text)); }
 		async identify(token) { return (await this.load()).identify(token); }
+		async handoff() { return (await this.load()).handoff(); }
 		async reset() { return (await this.load()).reset(); }
 
 		on(event, handler) {
@@ -218,7 +219,7 @@
 		element.setAttribute(name.replace(/[A-Z]/g, (c) => '-' + c.toLowerCase()), value);
 	const early = Array.isArray(window.Switchboard) ? window.Switchboard : [];
 	const api = { element, push: (call) => api[call[0]](...call.slice(1)) };
-	for (const name of ['open', 'close', 'send', 'on', 'identify', 'reset'])
+	for (const name of ['open', 'close', 'send', 'on', 'identify', 'handoff', 'reset'])
 		api[name] = (...args) => element[name](...args);
 	window.Switchboard = api;
 	const place = () => {

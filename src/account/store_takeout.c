@@ -142,7 +142,7 @@ const struct takeout_table takeout_tables[] = {
 	    "t.id, t.document_id, t.position, t.title, t.body", "chunks t"),
 	BY_ID("sessions", "id",
 	    "t.id, t.session_key, t.widget_key_id, t.visitor_id, t.email, "
-	    "t.is_anonymous, t.created_at, t.last_activity_at",
+	    "t.is_anonymous, t.created_at, t.last_activity_at, t.handoff_at",
 	    "sessions t"),
 	{ "session_names", "",
 	    { "takeout_session_names",

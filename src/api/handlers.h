@@ -194,7 +194,8 @@ API_HANDLER(page_sso); /* pages/sso.c, */
 API_HANDLER(page_sso_begin);
 API_HANDLER(page_sso_callback);
 API_HANDLER(page_sso_front);
-API_HANDLER(page_talk); /* pages/talk.c, */
+API_HANDLER(api_handoff); /* sessions.c */
+API_HANDLER(page_talk);   /* pages/talk.c, */
 API_HANDLER(page_talk_send);
 API_HANDLER(page_talk_token);
 API_HANDLER(page_login_passkey); /* pages/passkey.c, */

@@ -146,8 +146,8 @@ static const struct parameter {
 	    "Only those." },
 	{ "status#turn", "query",
 	    "{\"type\":\"string\",\"enum\":[\"running\",\"completed\","
-	    "\"failed\",\"cancelled\"]}",
-	    "Only those whose last turn is so." },
+	    "\"failed\",\"cancelled\",\"handoff\"]}",
+	    "Only those whose last turn is so, or who wait for a person." },
 	{ "status#activity", "query",
 	    "{\"type\":\"string\",\"enum\":[\"running\",\"completed\","
 	    "\"failed\"]}",

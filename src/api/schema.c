@@ -558,6 +558,14 @@ const struct schema schemas[] = {
     "comment": {"type": ["string", "null"], "maxLength": 4000}
   }
 }) },
+{ "handoff", J({
+  "type": "object",
+  "required": ["session_key", "handoff_at"],
+  "properties": {
+    "session_key": {"type": "string"},
+    "handoff_at": {"type": "string", "format": "date-time", "description": "Since when a person is asked for."}
+  }
+}) },
 { "feedback_stored", J({
   "type": "object",
   "required": ["message_id", "rating", "comment"],

@@ -143,3 +143,19 @@ api_feedback(struct app *app, struct http_req *req, struct http_resp *resp,
 refuse:
 	problem_send(req, resp, &e, errors);
 }
+
+void
+api_handoff(struct app *app, struct http_req *req, struct http_resp *resp,
+    struct caller *who)
+{
+	json_auto_t *told = NULL;
+	struct err e = { 0 };
+	bool first;
+
+	if (chat_handoff(&app->chat, who->account, who->key,
+		http_var(req, "session_key"), deadline_of(req), &told, &first,
+		&e) < 0)
+		problem_send(req, resp, &e, NULL);
+	else
+		reply_json(req, resp, first ? 201 : 200, told);
+}

@@ -272,3 +272,37 @@ out:
 	mem_free(ctx);
 	return rc;
 }
+
+int
+chat_handoff(const struct chat_deps *deps, const struct account *account,
+    const struct key *key, const char *session_key, int64_t deadline,
+    json_t **ret, bool *first, struct err *e)
+{
+	char account_text[UUID_TEXT], session_text[UUID_TEXT];
+	struct db_call call = { .stmt = &chat_stmt_handoff,
+		.param = { account_text, session_text },
+		.nparams = 2 };
+	void *ctx = mem_root("handoff");
+	struct uuid session;
+	int rc = -1;
+
+	if (find_session(deps, account, key, session_key, deadline, ctx,
+		&session, e) < 0)
+		goto out;
+	id_format(&account->id, account_text);
+	id_format(&session, session_text);
+	if (db_run(deps->db, DB_WRITE, &account->id, &call, 1, deadline, ctx,
+		e) < 0)
+		goto out;
+	if (db_rows(call.result) == 0) {
+		err_set(e, ERR_NOT_FOUND, "there is no such session");
+		goto out;
+	}
+	*first = db_bool(call.result, 0, 1);
+	*ret = json_pack("{s:s, s:s}", "session_key", session_key, "handoff_at",
+	    db_text(call.result, 0, 0));
+	rc = 0;
+out:
+	mem_free(ctx);
+	return rc;
+}

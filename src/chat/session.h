@@ -58,5 +58,13 @@ int chat_feedback(const struct chat_deps *, const struct account *,
     const struct key *, const char *session_key, const struct uuid *message,
     int rating, const char *comment, int64_t deadline, bool *first,
     struct err *e);
+/*
+ * A person is asked for: the session is marked, once, and stays so; *ret is
+ * {session_key, handoff_at}.  A session that nothing was said in yet is not
+ * there.
+ */
+int chat_handoff(const struct chat_deps *, const struct account *,
+    const struct key *, const char *session_key, int64_t deadline, json_t **ret,
+    bool *first, struct err *e);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "chat/store_priv.h"
 
+#include "db/rows.h"
+
 #include "util/banned.h"
 
 /*
@@ -420,6 +422,14 @@ const struct db_stmt chat_stmt_feedback = {
 	" ON CONFLICT (account_id, turn_id) DO UPDATE SET"
 	" rating = excluded.rating, comment = excluded.comment,"
 	" created_at = now() RETURNING (xmax = 0)",
+};
+
+const struct db_stmt chat_stmt_handoff = {
+	"chat_handoff",
+	"UPDATE sessions s SET handoff_at = coalesce(s.handoff_at, now())"
+	" FROM (SELECT handoff_at FROM sessions WHERE account_id = $1"
+	" AND id = $2 FOR UPDATE) was WHERE s.account_id = $1 AND s.id = $2"
+	" RETURNING " ROWS_UTC("s.handoff_at") ", was.handoff_at IS NULL",
 };
 
 const struct db_stmt chat_stmt_used = {

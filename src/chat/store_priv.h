@@ -64,6 +64,8 @@ extern const struct db_stmt chat_stmt_why;
 extern const struct db_stmt chat_stmt_messages;
 /* $1 account, $2 turn, $3 session, $4 rating, $5 comment: was it the first */
 extern const struct db_stmt chat_stmt_feedback;
+/* $1 account, $2 session: since when a person is asked for, was it the first */
+extern const struct db_stmt chat_stmt_handoff;
 /* $1 accounts, $2 agent instances: arrays of equal length */
 extern const struct db_stmt chat_stmt_used;
 

@@ -3,6 +3,6 @@
 #ifndef DB_SCHEMA_VERSION_H
 #define DB_SCHEMA_VERSION_H
 
-#define SB_SCHEMA_VERSION 30
+#define SB_SCHEMA_VERSION 31
 
 #endif

@@ -287,8 +287,24 @@ class Window {
 		await this.#talk.move(this.#host.place + '@' + name);
 	}
 
+	/* A person is asked for: of the session there is, else of the first
+	 * message's.  The page hears of it in any case. */
+	async handoff() {
+		try {
+			const told = await this.#talk.handoff();
+			this.#dress();
+			this.messages.append(el('li', { class: 'note', role: 'status' }, this.#t('handed')));
+			this.#toEnd(true);
+			this.#host.tell('handoff', told);
+		} catch (e) {
+			this.messages.append(el('li', { class: 'note', role: 'alert' }, this.#t('failed')));
+			this.#host.tell('error', { status: e.status, detail: e.message });
+		}
+	}
+
 	async reset() {
 		await this.#talk.reset();
+		this.#dress();
 		this.field.focus();
 		this.#host.tell('reset', {});
 	}

@@ -252,6 +252,8 @@ export class Talk {
 
 	#end(p, how) {
 		this.#busy = false;
+		if (this.state.handoff && !p.body.session_key && this.state.session)
+			this.wire.json('POST', `/sessions/${encodeURIComponent(this.state.session)}/handoff`).catch(() => {});
 		this.keep({ pending: null, turns: (this.state.turns || 0) + 1 });
 		this.ui.link(null);
 		this.ui.ended(p, how);
@@ -282,6 +284,20 @@ export class Talk {
 			return;
 		}
 		await this.wire.json('DELETE', `/turns/${p.turn}`).catch(() => {});
+	}
+
+	/* Mark the session; {session_key, handoff_at}.  Before the first word there
+	 * is none: it is marked with that. */
+	async handoff() {
+		this.keep({ handoff: true });
+		if (!this.state.session)
+			return { session_key: null };
+		try {
+			return await this.wire.json('POST', `/sessions/${encodeURIComponent(this.state.session)}/handoff`);
+		} catch (e) {
+			this.keep({ handoff: false });
+			throw e;
+		}
 	}
 
 	async rate(message, rating) {

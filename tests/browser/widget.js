@@ -357,6 +357,24 @@ async function asked(page, why) {
 	expect(why, await $(page, '.ask').count() === 0, 'asks once more');
 }
 
+/* A person is asked for: before the first word, and after it. */
+async function person(page, why) {
+	await page.evaluate(() => Switchboard.open());
+	await say(page, 'hello');
+	await answered(page, 1);
+	const marked = page.waitForResponse((r) => /\/handoff$/.test(r.url()) && r.request().method() === 'POST');
+	await $(page, '[aria-label="Talk to a person"]').click();
+	expect(why, (await marked).status() === 201, 'marked with ' + (await marked).status());
+	await $(page, '.note').waitFor();
+	expect(why, await $(page, '[aria-label="Talk to a person"]').isHidden() && await page.evaluate(() => window.told.some(([n, d]) => n === 'handoff' && d.session_key && d.handoff_at)), 'told ' + await page.evaluate(() => JSON.stringify(window.told)));
+	await shot(page, 'handoff-1280-light');
+	await page.evaluate(() => Switchboard.reset());
+	await $(page, '[aria-label="Talk to a person"]').click();
+	const later = page.waitForResponse((r) => /\/handoff$/.test(r.url()) && r.request().method() === 'POST');
+	await say(page, 'now for the first time');
+	expect(why, (await later).status() === 201, 'later marked with ' + (await later).status());
+}
+
 async function script(page, why) {
 	await page.evaluate(() => Switchboard.send('from the page'));
 	await answered(page, 1);
@@ -510,6 +528,7 @@ async function hostedLooks(width, scheme) {
 	await check('keys', keys);
 	await check('another look', dressed, { lang: 'de', dir: 'rtl', position: 'bottom-left', color: '#ffcc00', launcher: 'Fragen Sie uns', greeting: 'Willkommen im Laden', title: 'Laden', 'quick-replies': 'Was kostet es?|Wann?' });
 	await check('asked first', asked, { consent: 'We keep **this**.', 'consent-url': 'https://example.com/privacy', 'ask-email': 'required' });
+	await check('a person', person, { handoff: 'true' });
 	await check('its script', script, {}, { refused: true });
 	for (const width of [1280, 390])
 		for (const scheme of ['light', 'dark'])

@@ -176,6 +176,20 @@ class WidgetTokenTest(WidgetCase):
         self.assertEqual(self.rig.request(
             "POST", f"{path}/{answer}/feedback", {"rating": 1},
             mine).status, 201)
+        # a person is asked for: once, and it is seen
+        path_of = f"{ACCOUNT}/sessions/{session}/handoff"
+        first = self.rig.request("POST", path_of, None, mine)
+        again = self.rig.request("POST", path_of, None, mine)
+        self.assertEqual((first.status, again.status, first.json),
+                         (201, 200, again.json), again)
+        self.assertEqual(first.headers["access-control-allow-origin"], ORIGIN)
+        handed = self.owner.get("sessions?status=handoff").json["data"]
+        self.assertEqual([(s["session_key"], s["status"], s["handoff_at"])
+                          for s in handed],
+                         [(session, "handoff", first.json["handoff_at"])])
+        stranger = self.bearer(self.token(self.widget_key()[1]))
+        self.assertEqual(self.rig.request("POST", path_of, None,
+                                          stranger).status, 404)
         # the key and its tokens are one caller; another key is not
         both = {"X-Widget-Key": self.key, "Origin": OTHER}
         self.assertEqual(self.rig.get(path, headers=both).status, 200)

@@ -40,6 +40,8 @@ list_for(const char *status)
 {
 	if (status == NULL || strcmp(status, "completed") == 0)
 		return &manage_store_sessions;
+	if (strcmp(status, "handoff") == 0)
+		return &manage_store_sessions_handoff;
 	return strcmp(status, "running") == 0 ? &manage_store_sessions_running
 	                                      : &manage_store_sessions_unusual;
 }
@@ -48,7 +50,7 @@ static int
 session_list(struct manage *m, struct err *e)
 {
 	static const char *const states[] = { "running", "completed", "failed",
-		"cancelled", NULL };
+		"cancelled", "handoff", NULL };
 	const char *agent, *status;
 	int64_t from, to;
 

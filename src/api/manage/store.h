@@ -103,9 +103,11 @@ extern const struct rows_col manage_store_activity_cols[],
 
 /* Sessions (store_session.c).  show: (account, id, nothing); list, newest
  * first: (account, agent, from_us, to_us, status, after, rows); _unusual for a
- * status of failed or cancelled, _running for running. */
+ * status of failed or cancelled, _running for running, _handoff for those who
+ * wait for a person. */
 extern const struct db_stmt manage_store_session, manage_store_sessions,
-    manage_store_sessions_unusual, manage_store_sessions_running;
+    manage_store_sessions_unusual, manage_store_sessions_running,
+    manage_store_sessions_handoff;
 extern const struct rows_col manage_store_session_cols[];
 
 /* Budgets (store_budget.c).  show, lock, delete: (account, id); list: (account,

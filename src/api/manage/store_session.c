@@ -10,7 +10,8 @@
 	"AND t.id >= uuid_floor(s.created_at - interval '49 hours') "
 #define STATUS                                                                 \
 	"CASE WHEN EXISTS (SELECT FROM turns_open o WHERE o.account_id = "     \
-	"$1::uuid AND o.session_id = s.id) THEN 'running' ELSE "               \
+	"$1::uuid AND o.session_id = s.id) THEN 'running' "                    \
+	"WHEN s.handoff_at IS NOT NULL THEN 'handoff' ELSE "                   \
 	"(SELECT t.status " TURNS "ORDER BY t.id DESC LIMIT 1) END"
 /* With its id alone where she is no more. */
 #define VISITOR                                                                \
@@ -18,12 +19,14 @@
 	"'id', s.visitor_id, 'external_id', v.external_id, 'name', v.name, "   \
 	"'email', v.email) FROM (SELECT) one LEFT JOIN visitors v "            \
 	"ON v.account_id = $1::uuid AND v.id = s.visitor_id) END"
+#define HANDED ROWS_UTC("s.handoff_at")
 #define MADE ROWS_UTC("s.created_at")
 #define ACTIVE ROWS_UTC("s.last_activity_at")
 #define COLS                                                                   \
 	"s.id, s.session_key, s.email, s.is_anonymous, "                       \
 	"s.widget_key_id, " VISITOR ", "                                       \
-	"(SELECT count(*) " TURNS "), " STATUS ", " MADE ", " ACTIVE
+	"(SELECT count(*) " TURNS "), " STATUS ", " HANDED ", " MADE           \
+	", " ACTIVE
 #define FROM_ID "uuid_floor(" ROWS_FROM_US("$3") ")"
 #define TO_ID "uuid_floor(" ROWS_FROM_US("$4") ")"
 
@@ -31,8 +34,8 @@ const struct rows_col manage_store_session_cols[] = { { "id", ROW_TEXT },
 	{ "session_key", ROW_TEXT }, { "email", ROW_TEXT },
 	{ "is_anonymous", ROW_BOOL }, { "widget_key_id", ROW_TEXT },
 	{ "visitor", ROW_JSON }, { "turns", ROW_INT }, { "status", ROW_TEXT },
-	{ "created_at", ROW_TEXT }, { "last_activity_at", ROW_TEXT },
-	{ NULL, ROW_END } };
+	{ "handoff_at", ROW_TEXT }, { "created_at", ROW_TEXT },
+	{ "last_activity_at", ROW_TEXT }, { NULL, ROW_END } };
 
 const struct db_stmt manage_store_session = { "manage_session",
 	"SELECT " COLS ", '' FROM sessions s "
@@ -63,6 +66,11 @@ const struct db_stmt manage_store_sessions_unusual = {
 	     "AND ($6::uuid IS NULL OR t.session_id < $6::uuid) "
 	     "ORDER BY t.session_id DESC) f "
 	     "JOIN sessions s ON s.id = f.session_id WHERE")
+};
+
+const struct db_stmt manage_store_sessions_handoff = {
+	"manage_sessions_handoff",
+	LIST("sessions s WHERE s.handoff_at IS NOT NULL AND")
 };
 
 const struct db_stmt manage_store_sessions_running = {
