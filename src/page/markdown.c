@@ -261,7 +261,7 @@ begins(const struct lines *l, size_t i)
 static size_t
 add_fence(struct buf *b, const struct lines *l, size_t i)
 {
-	char mark;
+	char mark = 0;
 	size_t n = fence(l->at[i], &mark);
 
 	buf_adds(b, "<pre tabindex=\"0\" dir=\"ltr\"><code>");

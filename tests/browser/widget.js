@@ -357,6 +357,27 @@ async function asked(page, why) {
 	expect(why, await $(page, '.ask').count() === 0, 'asks once more');
 }
 
+/* Tools are shown at work, and where an answer is from. */
+async function looked(page, why) {
+	await page.evaluate(() => Switchboard.open());
+	await say(page, '[[do:tool]] Look it up');
+	await answered(page, 1);
+	expect(why, await $(page, '.tools li.ended').count() > 0, 'no tool is shown');
+	await page.route('**/messages?limit=*', async (route) => {
+		const answer = await route.fetch();
+		const body = await answer.json();
+		body.data[1].citations = [{ n: 1, title: 'The <b>leaflet</b>', url: 'https://example.com/leaflet', quote: 'Twice a <i>day</i>.' }, { n: 2, title: 'Bad', url: 'javascript:alert(1)', quote: null }];
+		await route.fulfill({ response: answer, json: body });
+	});
+	await page.reload();
+	await answered(page, 1);
+	expect(why, await $(page, '.tools li.ended').count() > 0, 'after a reload no tool is shown');
+	await $(page, '.sources summary').click();
+	await shot(page, 'sources-1280-light');
+	const got = await page.evaluate(() => [...document.querySelector('switchboard-chat').shadowRoot.querySelectorAll('.sources li')].map((li) => [li.textContent, [...li.querySelectorAll('a')].map((a) => a.href + ' ' + a.rel)]));
+	expect(why, JSON.stringify(got) === JSON.stringify([['1The <b>leaflet</b>Twice a <i>day</i>.', ['https://example.com/leaflet noopener noreferrer nofollow ugc']], ['2Bad', []]]), JSON.stringify(got));
+}
+
 /* A person is asked for: before the first word, and after it. */
 async function person(page, why) {
 	await page.evaluate(() => Switchboard.open());
@@ -528,6 +549,7 @@ async function hostedLooks(width, scheme) {
 	await check('keys', keys);
 	await check('another look', dressed, { lang: 'de', dir: 'rtl', position: 'bottom-left', color: '#ffcc00', launcher: 'Fragen Sie uns', greeting: 'Willkommen im Laden', title: 'Laden', 'quick-replies': 'Was kostet es?|Wann?' });
 	await check('asked first', asked, { consent: 'We keep **this**.', 'consent-url': 'https://example.com/privacy', 'ask-email': 'required' });
+	await check('tools and sources', looked);
 	await check('a person', person, { handoff: 'true' });
 	await check('its script', script, {}, { refused: true });
 	for (const width of [1280, 390])
