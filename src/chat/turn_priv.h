@@ -53,6 +53,11 @@ struct piece *piece_of_free_key(const struct chat_turn *);
  * others wait here for its answer, which becomes t->replay.
  */
 int turn_claim(struct chat_turn *t, struct err *e);
+/* The step "run" (turn_run.c).  A run that fails is no failed step: it is
+ * stored as what it was. */
+int turn_run(struct chat_turn *t, struct err *e);
+/* Nobody listens any more. */
+void turn_reader_left(struct chat_turn_priv *);
 /* Did the turn end with an answer that later requests with its key get? */
 bool turn_answered(const struct chat_turn *);
 
