@@ -211,6 +211,9 @@ API_HANDLER(console_dashboard);
 API_HANDLER(console_agents); /* console/agents.c, */
 API_HANDLER(console_agent_new);
 API_HANDLER(console_agent);
+API_HANDLER(console_config); /* console/config.c, */
+API_HANDLER(console_versions);
+API_HANDLER(console_restore);
 API_HANDLER(console_sessions); /* console/sessions.c, */
 API_HANDLER(console_session);
 API_HANDLER(console_keys); /* console/keys.c */

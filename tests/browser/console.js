@@ -62,7 +62,7 @@ async function addresses(page) {
 	if (nav.includes(ADMIN + '/agents')) {
 		const agent = await found(ADMIN + '/agents', '.title-cell a');
 		if (agent) {
-			out.push(['agent', agent]);
+			out.push(['agent', agent], ['config', agent + '/config'], ['versions', agent + '/versions']);
 		}
 		out.push(['agent-new', ADMIN + '/agents/new']);
 	}

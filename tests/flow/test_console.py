@@ -1,5 +1,7 @@
 """The console: who sees which page, what it costs, that nothing changes by
 looking, and that what people say is text (ROBUSTNESS C9, C10, D8, D14)."""
+import html
+import json
 import re
 import unittest
 
@@ -20,6 +22,9 @@ PAGES = {
     "agents?status=archived": ALL,
     "agents/new": MANAGERS,
     "agents/{agent}": ALL,
+    "agents/{agent}/config": ALL,
+    "agents/{agent}/versions": ALL,
+    "agents/{agent}/versions?version=1": ALL,
     "sessions": ALL,
     "sessions?status=completed&agent={agent}": ALL,
     "sessions?status=failed&day=2026-01-01": ALL,
@@ -240,6 +245,69 @@ class ConsoleTest(unittest.TestCase):
         self.assertEqual(self.rig.sql(
             "select status, display_name from agent_instances where "
             "instance_name = 'made_here'"), [["active", "Another name"]])
+
+    def test_configuration(self):
+        role, page = "agent_manager", "agents/{agent}/config"
+
+        def state():
+            found = re.search(r'name="state" value="([^"]*)"',
+                              self.browsers[role].page).group(1)
+            return html.unescape(found)
+
+        def stored():
+            return json.loads(self.rig.sql(
+                "select configuration from agent_instances where id = "
+                f"'{self.agent}'")[0][0])
+        before = stored()
+        self.see(role, page)
+        first = state()
+        b, to = self.send(role, page, page, 303, do="save", state=first,
+                          **{"as": "form"}, max_tokens="777",
+                          max_requests_per_minute="60",
+                          system_prompt_override="Be <brief>.")
+        self.assertEqual(b.get(to).status, 200)
+        self.assertRegex(b.text(), r"live in +(\d)/\1 +workers, \d+ ms")
+        self.assertEqual(stored(), {
+            **before, "max_tokens": 777, "system_prompt_override":
+            "Be <brief>.", "rate_limits": {
+                **before.get("rate_limits", {}),
+                "max_requests_per_minute": 60}})
+        self.assertIn("Be &lt;brief&gt;.", b.page)
+        # somebody else was first: told, and nothing lost
+        b, _ = self.send(role, page, page, 412, do="save", state=first,
+                         **{"as": "json"}, json='{"max_tokens": 778}')
+        self.assertIn("Somebody else has saved meanwhile.", b.text())
+        self.assertIn("&quot;max_tokens&quot;: 778", b.page)
+        self.assertNotEqual(state(), first)
+        reply = b.send(self.path(page), do="save", state=state(),
+                       **{"as": "json"}, json='{"max_tokens": 778}')
+        self.assertEqual(reply.status, 303)
+        self.assertEqual(stored(), {"max_tokens": 778})
+        # what is wrong stands at its field and is not stored
+        for do in ("save", "preview"):
+            b, _ = self.send(role, page, page, 422, do=do, **{"as": "form"},
+                             state="*", max_tokens="many", temperature="9")
+            for name in ("max_tokens", "temperature"):
+                self.assertRegex(
+                    b.page, f'id="{name}"[^>]*aria-invalid="true"')
+            self.assertIn('value="many"', b.page)
+        b, _ = self.send(role, page, page, 422, do="save", **{"as": "json"},
+                         state="*", json='{"max_tokens": ')
+        self.assertIn("{&quot;max_tokens&quot;: </textarea>", b.page)
+        b, _ = self.send(role, page, page, 200, do="preview",
+                         **{"as": "json"}, json='{"max_tokens": 1234}')
+        self.assertIn("&quot;max_tokens&quot;: 1234", b.page)
+        self.assertEqual(stored(), {"max_tokens": 778})
+        # back to the first version
+        versions = "agents/{agent}/versions"
+        self.assertIn("777", self.see(role, versions + "?version=2").text())
+        self.send(role, versions, versions + "/1/restore", 303)
+        self.assertEqual(stored(), before)
+        self.send(role, versions, versions + "/99/restore", 404)
+        self.send(role, versions, versions + "/1/restore", 403, token="x")
+        self.send("viewer", page, page, 403, do="save", state="*",
+                  **{"as": "json"}, json="{}")
+        self.assertEqual(stored(), before)
 
     def test_keys(self):
         role = "account_admin"
