@@ -152,7 +152,7 @@ texts_find(const json_t *texts, const char *name)
 	size_t n = strcspn(name, ".");
 	const char *text = NULL;
 
-	if (name[n] == '.' && n < sizeof(group)) {
+	if (n < sizeof(group) && name[n] == '.') {
 		memcpy(group, name, n);
 		group[n] = '\0';
 		text = json_string_value(json_object_get(

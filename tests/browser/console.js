@@ -43,7 +43,7 @@ async function judge(page, axes) {
 	if (!axes) return;
 	await page.evaluate(axe);
 	page.why.push(...await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }).then((r) =>
-		r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 160)).slice(0, 3).join(' | ')))));
+		r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 160) + ' ' + n.any.map((a) => a.message).join(' ').slice(0, 160)).slice(0, 3).join(' | ')))));
 }
 
 async function shoot(page, name) {
