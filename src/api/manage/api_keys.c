@@ -29,26 +29,15 @@ key_list(struct manage *m, struct err *e)
 {
 	static const char *const states[] = { "active", "expired", "revoked",
 		NULL };
-	const char *status = manage_word(m, "status", states, e);
 
-	if (e->code != ERR_NONE)
-		return -1;
-	struct db_call call = { .stmt = &manage_store_api_keys,
-		.param = { m->account, status },
-		.nparams = 2 };
-
-	return manage_page(m, &call, manage_store_api_key_cols, NULL, e);
+	return manage_list(m, &key_object, &manage_store_api_keys, states, e);
 }
 MANAGE_HANDLER(api_api_key_list, key_list)
 
 static int
 key_get(struct manage *m, struct err *e)
 {
-	char id[UUID_TEXT];
-
-	if (manage_id(m, "key_id", id, e) != 0)
-		return -1;
-	return manage_show(m, &key_object, id, 200, e);
+	return manage_get(m, &key_object, "key_id", e);
 }
 MANAGE_HANDLER(api_api_key_get, key_get)
 

@@ -21,26 +21,15 @@ static int
 budget_list(struct manage *m, struct err *e)
 {
 	static const char *const states[] = { "active", "paused", NULL };
-	const char *status = manage_word(m, "status", states, e);
 
-	if (e->code != ERR_NONE)
-		return -1;
-	struct db_call call = { .stmt = &manage_store_budgets,
-		.param = { m->account, status },
-		.nparams = 2 };
-
-	return manage_page(m, &call, manage_store_budget_cols, NULL, e);
+	return manage_list(m, &budget_object, &manage_store_budgets, states, e);
 }
 MANAGE_HANDLER(api_budget_list, budget_list)
 
 static int
 budget_get(struct manage *m, struct err *e)
 {
-	char id[UUID_TEXT];
-
-	if (manage_id(m, "budget_id", id, e) != 0)
-		return -1;
-	return manage_show(m, &budget_object, id, 200, e);
+	return manage_get(m, &budget_object, "budget_id", e);
 }
 MANAGE_HANDLER(api_budget_get, budget_get)
 

@@ -164,6 +164,13 @@ int manage_update(struct manage *, const struct manage_object *, const char *id,
     int (*apply)(struct manage *, void *arg, const struct manage_found *,
 	struct manage_change *c, struct err *),
     void *arg, struct err *);
+/* A page of what ${stmt} (account, status, and manage_page's) lists; ?status=
+ * is one of ${states} (the last is NULL). */
+int manage_list(struct manage *, const struct manage_object *,
+    const struct db_stmt *stmt, const char *const *states, struct err *);
+/* Show the one whose id stands in the path as ${param}. */
+int manage_get(struct manage *, const struct manage_object *, const char *param,
+    struct err *);
 /* The usual end: show the resource as it is now, unless an answer has gone. */
 int manage_show(struct manage *, const struct manage_object *, const char *id,
     int status, struct err *);

@@ -196,3 +196,26 @@ manage_if_match(struct manage *m, const char *state, struct err *e)
 	return err_set_kind(e, ERR_CONFLICT, "precondition-failed", 0,
 	    "it has changed since it was read; its ETag is \"%s\" now", state);
 }
+
+int
+manage_list(struct manage *m, const struct manage_object *o,
+    const struct db_stmt *stmt, const char *const *states, struct err *e)
+{
+	const char *status = manage_word(m, "status", states, e);
+	struct db_call call = {
+		.stmt = stmt, .param = { m->account, status }, .nparams = 2
+	};
+
+	return e->code != ERR_NONE ? -1
+	                           : manage_page(m, &call, o->cols, o->each, e);
+}
+
+int
+manage_get(struct manage *m, const struct manage_object *o, const char *param,
+    struct err *e)
+{
+	char id[UUID_TEXT];
+
+	return manage_id(m, param, id, e) != 0 ? -1
+	                                       : manage_show(m, o, id, 200, e);
+}

@@ -25,26 +25,16 @@ secret_list(struct manage *m, struct err *e)
 {
 	static const char *const states[] = { "active", "expired", "revoked",
 		NULL };
-	const char *status = manage_word(m, "status", states, e);
 
-	if (e->code != ERR_NONE)
-		return -1;
-	struct db_call call = { .stmt = &manage_store_visitor_secrets,
-		.param = { m->account, status },
-		.nparams = 2 };
-
-	return manage_page(m, &call, manage_store_visitor_secret_cols, NULL, e);
+	return manage_list(
+	    m, &secret_object, &manage_store_visitor_secrets, states, e);
 }
 MANAGE_HANDLER(api_visitor_secret_list, secret_list)
 
 static int
 secret_get(struct manage *m, struct err *e)
 {
-	char id[UUID_TEXT];
-
-	if (manage_id(m, "secret_id", id, e) != 0)
-		return -1;
-	return manage_show(m, &secret_object, id, 200, e);
+	return manage_get(m, &secret_object, "secret_id", e);
 }
 MANAGE_HANDLER(api_visitor_secret_get, secret_get)
 

@@ -341,13 +341,6 @@ read_n(struct openai_read *r, const char *name, const json_t *v)
 	    "n must be 1: a turn has one answer");
 }
 
-static int
-read_model(struct openai_read *r, const char *name, const json_t *v)
-{
-	(void)name;
-	return openai_read_model(r, v);
-}
-
 /* What it would do cannot be done, unless it says to do nothing. */
 static int
 read_never(struct openai_read *r, const char *name, const json_t *v)
@@ -363,11 +356,8 @@ read_never(struct openai_read *r, const char *name, const json_t *v)
 	    "%s is not supported here", name);
 }
 
-static const struct member {
-	const char *name;
-	int (*read)(struct openai_read *, const char *name, const json_t *);
-} members[] = {
-	{ "model", read_model },
+static const struct openai_member members[] = {
+	{ "model", openai_read_model },
 	{ "messages", read_messages },
 	{ "tools", read_tools },
 	{ "tool_choice", read_choice },
@@ -403,36 +393,16 @@ static const struct member {
 	{ "store", NULL },
 	{ "user", NULL },
 	{ "verbosity", NULL },
+	{ NULL, NULL },
 };
-
-static int
-read_member(struct openai_read *r, const char *name, const json_t *v)
-{
-	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
-		if (strcmp(members[i].name, name) == 0)
-			return members[i].read ? members[i].read(r, name, v)
-			                       : 0;
-	return openai_wrong(r->fault, "unknown_parameter", name,
-	    "%.80s is not known here", name);
-}
 
 int
 openai_read_chat(struct openai_read *r, const json_t *body)
 {
-	static const char *const needed[] = { "model", "messages" };
-	const char *name;
-	json_t *v;
+	static const char *const needed[] = { "model", "messages", NULL };
 
-	json_object_foreach((json_t *)(uintptr_t)body, name, v)
-	{
-		if (read_member(r, name, v) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-		if (!json_object_get(body, needed[i]))
-			return openai_wrong(r->fault,
-			    "missing_required_parameter", needed[i],
-			    "%s is missing", needed[i]);
+	if (openai_read_members(r, body, members, needed) < 0)
+		return -1;
 	if (r->ask->usage && !r->ask->stream)
 		return openai_wrong(r->fault, NULL, "stream_options",
 		    "stream_options is only allowed with stream");

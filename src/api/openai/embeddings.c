@@ -48,12 +48,13 @@ add_text(struct openai_ask *ask, const json_t *v)
 }
 
 static int
-read_input(struct openai_read *r, const json_t *v)
+read_input(struct openai_read *r, const char *name, const json_t *v)
 {
 	bool many = json_is_array(v) && !json_is_integer(json_array_get(v, 0));
 	const json_t *text;
 	size_t i;
 
+	(void)name;
 	r->ask->embed.input = v;
 	if (json_array_size(v) > TEXTS_MAX && many)
 		return openai_wrong(r->fault, "array_above_max_length", "input",
@@ -73,10 +74,11 @@ read_input(struct openai_read *r, const json_t *v)
 }
 
 static int
-read_format(struct openai_read *r, const json_t *v)
+read_format(struct openai_read *r, const char *name, const json_t *v)
 {
 	const char *text = json_string_value(v);
 
+	(void)name;
 	if (json_is_null(v))
 		return 0;
 	if (!text ||
@@ -89,40 +91,28 @@ read_format(struct openai_read *r, const json_t *v)
 }
 
 static int
-read_member(struct openai_read *r, const char *name, const json_t *v)
+read_dimensions(struct openai_read *r, const char *name, const json_t *v)
 {
-	if (strcmp(name, "model") == 0)
-		return openai_read_model(r, v);
-	if (strcmp(name, "input") == 0)
-		return read_input(r, v);
-	if (strcmp(name, "encoding_format") == 0)
-		return read_format(r, v);
-	if (strcmp(name, "dimensions") == 0)
-		return openai_read_count(r, name, v, &r->ask->embed.dimensions);
-	if (strcmp(name, "user") == 0)
-		return 0;
-	return openai_wrong(r->fault, "unknown_parameter", name,
-	    "%.80s is not known here", name);
+	return openai_read_count(r, name, v, &r->ask->embed.dimensions);
 }
+
+static const struct openai_member members[] = {
+	{ "model", openai_read_model },
+	{ "input", read_input },
+	{ "encoding_format", read_format },
+	{ "dimensions", read_dimensions },
+	{ "user", NULL },
+	{ NULL, NULL },
+};
 
 static int
 read_body(struct openai_read *r, const json_t *body)
 {
-	static const char *const needed[] = { "model", "input" };
-	const char *name;
-	json_t *v;
+	static const char *const needed[] = { "model", "input", NULL };
 
 	r->ask->chat.message = "";
-	json_object_foreach((json_t *)(uintptr_t)body, name, v)
-	{
-		if (read_member(r, name, v) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-		if (!json_object_get(body, needed[i]))
-			return openai_wrong(r->fault,
-			    "missing_required_parameter", needed[i],
-			    "%s is missing", needed[i]);
+	if (openai_read_members(r, body, members, needed) < 0)
+		return -1;
 	r->ask->embed.tokens = r->ask->chat.given_tokens;
 	r->ask->chat.embed = &r->ask->embed;
 	r->ask->chat.channel = "embeddings";

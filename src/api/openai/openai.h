@@ -66,8 +66,9 @@ void openai_read_init(struct openai_read *, const void *ctx,
     struct openai_ask *ask, struct openai_fault *);
 /* References of ours; after the turn. */
 void openai_read_done(struct openai_read *);
-/* "agent_type/instance_name" into ask; the fault is model_not_found. */
-int openai_read_model(struct openai_read *, const json_t *);
+/* Of struct openai_member: "agent_type/instance_name" into ask; the fault is
+ * model_not_found. */
+int openai_read_model(struct openai_read *, const char *name, const json_t *);
 /* A number from ${least} to ${most} for the options, or null. */
 int openai_read_number(struct openai_read *, const char *name, const json_t *,
     double least, double most);
@@ -83,6 +84,15 @@ struct llm_message *openai_read_add(
     struct openai_read *, enum llm_role, const char *text, size_t len);
 /* More of the caller's system message. */
 void openai_read_system(struct openai_read *, const char *text, size_t len);
+/* A member of a body: what reads it, NULL passes over it. */
+struct openai_member {
+	const char *name;
+	int (*read)(struct openai_read *, const char *name, const json_t *);
+};
+/* Read all that ${body} holds, each by its row of ${members} (the last has no
+ * name); ${needed} (as well) must be there, and what no row names must not. */
+int openai_read_members(struct openai_read *, const json_t *body,
+    const struct openai_member *members, const char *const *needed);
 /*
  * Once everything is there: the last user message is the turn's, those before
  * and after go where they belong; calls and their answers have to match.

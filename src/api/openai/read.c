@@ -56,11 +56,12 @@ openai_read_done(struct openai_read *r)
 }
 
 int
-openai_read_model(struct openai_read *r, const json_t *v)
+openai_read_model(struct openai_read *r, const char *name, const json_t *v)
 {
 	struct openai_ask *ask = r->ask;
 	const char *text = json_string_value(v), *slash;
 
+	(void)name;
 	if (!text || !*text)
 		return openai_wrong(r->fault, "missing_required_parameter",
 		    "model", "model must be \"agent_type/instance_name\"");
@@ -243,6 +244,37 @@ count_tokens(const struct openai_read *r, int message)
 		buf_free(&b);
 	}
 	return n;
+}
+
+static int
+read_member(struct openai_read *r, const struct openai_member *m,
+    const char *name, const json_t *v)
+{
+	for (; m->name != NULL; m++)
+		if (strcmp(m->name, name) == 0)
+			return m->read ? m->read(r, name, v) : 0;
+	return openai_wrong(r->fault, "unknown_parameter", name,
+	    "%.80s is not known here", name);
+}
+
+int
+openai_read_members(struct openai_read *r, const json_t *body,
+    const struct openai_member *members, const char *const *needed)
+{
+	const char *name;
+	json_t *v;
+
+	json_object_foreach((json_t *)(uintptr_t)body, name, v)
+	{
+		if (read_member(r, members, name, v) < 0)
+			return -1;
+	}
+	for (; *needed != NULL; needed++)
+		if (!json_object_get(body, *needed))
+			return openai_wrong(r->fault,
+			    "missing_required_parameter", *needed,
+			    "%s is missing", *needed);
+	return 0;
 }
 
 int

@@ -268,13 +268,6 @@ read_text(struct openai_read *r, const char *name, const json_t *v)
 }
 
 static int
-read_model(struct openai_read *r, const char *name, const json_t *v)
-{
-	(void)name;
-	return openai_read_model(r, v);
-}
-
-static int
 read_max(struct openai_read *r, const char *name, const json_t *v)
 {
 	return openai_read_count(r, name, v, &r->ask->given.max_tokens);
@@ -315,11 +308,8 @@ read_never(struct openai_read *r, const char *name, const json_t *v)
 	    "%s is not supported here", name);
 }
 
-static const struct member {
-	const char *name;
-	int (*read)(struct openai_read *, const char *name, const json_t *);
-} members[] = {
-	{ "model", read_model },
+static const struct openai_member members[] = {
+	{ "model", openai_read_model },
 	{ "input", read_input },
 	{ "instructions", read_instructions },
 	{ "stream", read_stream },
@@ -348,35 +338,15 @@ static const struct member {
 	{ "stream_options", NULL },
 	{ "truncation", NULL },
 	{ "user", NULL },
+	{ NULL, NULL },
 };
-
-static int
-read_member(struct openai_read *r, const char *name, const json_t *v)
-{
-	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
-		if (strcmp(members[i].name, name) == 0)
-			return members[i].read ? members[i].read(r, name, v)
-			                       : 0;
-	return openai_wrong(r->fault, "unknown_parameter", name,
-	    "%.80s is not known here", name);
-}
 
 int
 openai_read_response(struct openai_read *r, const json_t *body)
 {
-	static const char *const needed[] = { "model", "input" };
-	const char *name;
-	json_t *v;
+	static const char *const needed[] = { "model", "input", NULL };
 
-	json_object_foreach((json_t *)(uintptr_t)body, name, v)
-	{
-		if (read_member(r, name, v) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-		if (!json_object_get(body, needed[i]))
-			return openai_wrong(r->fault,
-			    "missing_required_parameter", needed[i],
-			    "%s is missing", needed[i]);
+	if (openai_read_members(r, body, members, needed) < 0)
+		return -1;
 	return openai_read_end(r, "input");
 }
