@@ -33,7 +33,7 @@ class Visitor(Browser):
 class HostedTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.provider = Provider("0")
+        cls.provider = Provider()
         cls.rig = Rig("hosted", env=cls.provider.env(), params={
             "chat_workers": 2, "widget_per_minute": 500,
             "widget_session_per_minute": 500})
