@@ -38,8 +38,7 @@ class Rival:
         self.server = subprocess.Popen(
             ["node", START, f"--port={self.port}", "--headless"], cwd=HERE,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.head = ["-H", "Content-Type: application/json",
-                     "-H", "Authorization: Bearer nobody",
+        self.head = ["-H", "Authorization: Bearer nobody",
                      "-H", "x-portkey-provider: openai", "-H",
                      "x-portkey-custom-host: "
                      f"http://127.0.0.1:{provider_port}/v1", "-m", "POST"]
@@ -72,8 +71,7 @@ def part_gateway(b, agent):
     path = "/accounts/acme-healthcare/v1/chat/completions"
 
     def mine(conns, seconds):
-        return load("-c", conns, "-d", seconds, *b.head, "-H",
-                    "Content-Type: application/json", "-b",
+        return load("-c", conns, "-d", seconds, *b.head, "-b",
                     completion(agent), b.rig.port, path)
     rival = Rival(b.provider.port)
     try:
