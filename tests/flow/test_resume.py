@@ -156,7 +156,8 @@ class ResumeTest(talk.TalkTest):
     def test_more_than_the_log_holds(self):
         """Beyond 256 KB the rest comes from the stored turn, at once."""
         self.use("openai:mock-words-20000-slow-300")
-        turn, events = self.begin(1, message="long")
+        # Whoever is slow to come back finds it going on.
+        turn, events = self.begin(1, message="long", on_disconnect="finish")
         events += self.go_on(turn, events[-1][1])
         row = self.stored(turn)
         self.assertGreater(len(row[1]), 100000)
