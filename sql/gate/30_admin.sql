@@ -25,7 +25,7 @@ CREATE OR REPLACE FUNCTION gate.admin_accounts(p_slug text)
 RETURNS TABLE (id uuid, slug text, name text, tier text, is_active boolean,
 	max_agents bigint, own_max_agents boolean, requests_per_hour bigint,
 	own_requests_per_hour boolean, agents bigint, config_epoch bigint,
-	created_at timestamptz, ends_at timestamptz)
+	created_at timestamptz, ends_at timestamptz, credential_strategy text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = control, data, pg_temp
 AS $$
 	SELECT a.id, a.slug, a.name, a.tier, a.is_active,
@@ -35,7 +35,7 @@ AS $$
 		a.requests_per_hour IS NOT NULL,
 		(SELECT count(*) FROM agent_instances i
 			WHERE i.account_id = a.id AND i.status <> 'archived'),
-		a.config_epoch, a.created_at, a.ends_at
+		a.config_epoch, a.created_at, a.ends_at, a.credential_strategy
 	FROM accounts a JOIN tiers t ON t.name = a.tier
 	WHERE p_slug IS NULL OR a.slug = p_slug
 	ORDER BY a.slug

@@ -86,7 +86,7 @@ static const struct db_stmt account_list_sql = { "cli_account_list",
 	"SELECT slug, name, tier, is_active, nullif(max_agents, -1),"
 	" own_max_agents, nullif(requests_per_hour, -1),"
 	" own_requests_per_hour, agents, config_epoch, id, " ROWS_UTC(
-	    "created_at") ", " ROWS_UTC("ends_at") " FROM "
+	    "created_at") ", " ROWS_UTC("ends_at") ", credential_strategy FROM "
 						   "gate.admin_accounts($1)" };
 static const struct rows_col account_cols[] = { { "slug", ROW_TEXT },
 	{ "name", ROW_TEXT }, { "tier", ROW_TEXT }, { "is_active", ROW_BOOL },
@@ -94,7 +94,7 @@ static const struct rows_col account_cols[] = { { "slug", ROW_TEXT },
 	{ "requests_per_hour", ROW_INT }, { "own_requests_per_hour", ROW_BOOL },
 	{ "agents", ROW_INT }, { "config_epoch", ROW_INT }, { "id", ROW_TEXT },
 	{ "created_at", ROW_TEXT }, { "ends_at", ROW_TEXT },
-	{ NULL, ROW_END } };
+	{ "credential_strategy", ROW_TEXT }, { NULL, ROW_END } };
 
 int
 store_account_list(struct db_pool *db, json_t **ret, struct err *e)
@@ -124,11 +124,12 @@ static const struct db_stmt account_now_sql = { "cli_account_now",
 	"SELECT tier, is_active, max_agents, requests_per_hour,"
 	" CASE second_factor_roles WHEN '{}' THEN '\"none\"' WHEN '{*}' THEN"
 	" '\"all\"' WHEN '{+}' THEN '\"admins\"'"
-	" ELSE to_jsonb(second_factor_roles) END FROM accounts WHERE id = $1" };
+	" ELSE to_jsonb(second_factor_roles) END, credential_strategy"
+	" FROM accounts WHERE id = $1" };
 static const struct rows_col account_now_cols[] = { { "tier", ROW_TEXT },
 	{ "is_active", ROW_BOOL }, { "max_agents", ROW_INT },
 	{ "requests_per_hour", ROW_INT }, { "require_second_factor", ROW_JSON },
-	{ NULL, ROW_END } };
+	{ "credential_strategy", ROW_TEXT }, { NULL, ROW_END } };
 static const struct db_stmt account_factor_sql = { "cli_account_factor",
 	ACCOUNT_SET_TO("second_factor_roles",
 	    "ARRAY(SELECT jsonb_array_elements_text($2::jsonb))") };
@@ -140,6 +141,8 @@ static const struct db_stmt account_max_agents_sql = { "cli_account_max_agents",
 	ACCOUNT_SET("max_agents") };
 static const struct db_stmt account_requests_sql = { "cli_account_requests",
 	ACCOUNT_SET("requests_per_hour") };
+static const struct db_stmt account_strategy_sql = { "cli_account_strategy",
+	ACCOUNT_SET("credential_strategy") };
 
 /* A column of an account's row, and what it shall be. */
 struct account_change {
@@ -298,6 +301,17 @@ store_account_limit(struct db_pool *db, const struct uuid *account,
 
 	if (value != NULL)
 		snprintf(text, sizeof text, "%" PRId64, *value);
+	return account_set(db, account, &change, who, e);
+}
+
+int
+store_account_strategy(struct db_pool *db, const struct uuid *account,
+    const char *strategy, const struct audit_entry *who, struct err *e)
+{
+	const struct account_change change = { &account_strategy_sql,
+		"account.set_strategy", "credential_strategy", strategy,
+		json_string(strategy) };
+
 	return account_set(db, account, &change, who, e);
 }
 

@@ -56,6 +56,10 @@ int store_account_export(struct db_pool *, const struct uuid *account,
 int store_account_limit(struct db_pool *, const struct uuid *account,
     const char *name, const int64_t *value, const struct audit_entry *who,
     struct err *);
+/* Which of several keys for model providers is asked first; ${strategy} as the
+ * table's rule has it, else ERR_INVALID or ERR_CONFLICT. */
+int store_account_strategy(struct db_pool *, const struct uuid *account,
+    const char *strategy, const struct audit_entry *who, struct err *);
 
 /* Agents; making and changing them is agent/admin.h's. */
 int store_agent_list(struct db_pool *, const struct uuid *account,

@@ -26,6 +26,7 @@ static const struct out_col show_cols[] = { { "slug", "slug" },
 	{ "max_agents", "max_agents" }, { "own_max_agents", "own max_agents" },
 	{ "requests_per_hour", "requests_per_hour" },
 	{ "own_requests_per_hour", "own requests_per_hour" },
+	{ "credential_strategy", "credential_strategy" },
 	{ "config_epoch", "configuration epoch" }, { "created_at", "created" },
 	{ "ends_at", "will be removed" }, { NULL, NULL } };
 
@@ -154,6 +155,29 @@ verb_account_set_limit(struct cli *c, struct err *e)
 	if (cli_account(c, &db, &id, e) != 0 ||
 	    store_account_limit(
 		db, &id, name, own ? &value : NULL, cli_who(c), e) != 0)
+		return -1;
+	return show(c, db, e);
+}
+
+int
+verb_account_set_strategy(struct cli *c, struct err *e)
+{
+	static const char *const words[] = { "least-loaded", "weighted",
+		"round-robin", "priority", "cost-aware" };
+	const size_t n = sizeof(words) / sizeof(words[0]);
+	struct db_pool *db;
+	struct uuid id;
+	size_t i = 0;
+
+	while (i < n && strcmp(words[i], c->word[1]) != 0)
+		i++;
+	if (i == n)
+		return cli_misuse(c, e,
+		    "no strategy \"%s\": least-loaded, weighted, round-robin, "
+		    "priority or cost-aware",
+		    c->word[1]);
+	if (cli_account(c, &db, &id, e) != 0 ||
+	    store_account_strategy(db, &id, words[i], cli_who(c), e) != 0)
 		return -1;
 	return show(c, db, e);
 }

@@ -46,6 +46,11 @@ const struct verb verbs[] = {
 	    "NAME is max_agents or requests_per_hour; VALUE a number, "
 	    "\"unlimited\", or \"default\" for the tier's.",
 	    NULL, false, verb_account_set_limit },
+	{ "account set-strategy", "SLUG STRATEGY", 2, 2,
+	    "say which of an account's provider keys is asked first",
+	    "STRATEGY is least-loaded, weighted, round-robin, priority or "
+	    "cost-aware.",
+	    NULL, false, verb_account_set_strategy },
 	{ "account set-second-factor", "SLUG WHOM", 2, 2,
 	    "want a second factor of an account's members",
 	    "WHOM is none, admins (whoever may change its settings, members, "

@@ -36,6 +36,7 @@ int verb_account_restore(struct cli *, struct err *);
 int verb_account_export(struct cli *, struct err *);
 int verb_account_set_tier(struct cli *, struct err *);
 int verb_account_set_limit(struct cli *, struct err *);
+int verb_account_set_strategy(struct cli *, struct err *);
 int verb_account_set_second_factor(struct cli *, struct err *);
 int verb_account_activate(struct cli *, struct err *);
 int verb_account_deactivate(struct cli *, struct err *);

@@ -112,6 +112,34 @@ class CredentialsTest(unittest.TestCase):
         self.assertEqual(listed[0]["credential_strategy"], "weighted")
         self.owner.patch("", {"credential_strategy": "least-loaded"})
 
+    def test_strategy_by_command(self):
+        """account set-strategy: shown, recorded, live in the API; no other
+        word is taken."""
+        def cli(*args, check=True):
+            return self.rig.run("account", *args, "--json", check=check)
+
+        for strategy in ("weighted", "round-robin", "priority", "cost-aware",
+                         "least-loaded"):
+            cli("set-strategy", "acme-healthcare", strategy)
+            shown = json.loads(cli("show", "acme-healthcare").stdout)
+            self.assertEqual(shown["credential_strategy"], strategy)
+            self.assertEqual(self.owner.get("").json["credential_strategy"],
+                             strategy)
+        told = json.loads(self.rig.run(
+            "audit", "list", "acme-healthcare", "--action",
+            "account.set_strategy", "--json").stdout)["data"]
+        self.assertEqual(
+            [(a["before"], a["after"]) for a in told[:2]],
+            [({"credential_strategy": "cost-aware"},
+              {"credential_strategy": "least-loaded"}),
+             ({"credential_strategy": "priority"},
+              {"credential_strategy": "cost-aware"})])
+        for word in ("best", "", "Weighted"):
+            done = cli("set-strategy", "acme-healthcare", word, check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+        shown = json.loads(cli("show", "acme-healthcare").stdout)
+        self.assertEqual(shown["credential_strategy"], "least-loaded")
+
     def test_addresses(self):
         """The guard of the way out; and a key goes to no other address than
         it was set for."""
