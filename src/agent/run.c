@@ -220,6 +220,7 @@ ask_model(struct run *r, struct llm_reply *reply, struct err *e)
 	struct llm_request rq = {
 		.model = ask->model,
 		.system = r->instructions,
+		.system_stable = strlen(r->ask->spec->system_prompt),
 		.messages = r->messages,
 		.nmessages = r->nmessages,
 		.tools = r->tools,

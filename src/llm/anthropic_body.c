@@ -4,6 +4,11 @@
  * Turns alternate there: the answers of several tools are one user turn with
  * the results first, and what the visitor says next belongs to the same one.
  * Empty text blocks are refused, and the first turn must be the user's.
+ *
+ * What is the same turn after turn is marked, so that it is read from the
+ * provider's cache: the tools, then the stable start of the system content, in
+ * the order in which the prefix is counted.  Below the model's least length a
+ * mark does nothing.
  */
 #include <string.h>
 
@@ -15,6 +20,9 @@
 
 /* The format wants a limit; this when the agent names none. */
 #define MAX_TOKENS 4096
+
+/* Up to the end of the block that has it, at most four in a request. */
+#define CACHE_MARK ",\"cache_control\":{\"type\":\"ephemeral\"}"
 
 static int
 anthropic_headers(const struct llm_access *a, struct llm_headers *h)
@@ -168,6 +176,26 @@ add_tools(struct buf *b, const json_t *tools)
 			json_write(b, v);
 		else
 			buf_adds(b, "{\"type\":\"object\"}");
+		buf_adds(b, i + 1 == json_array_size(tools) ? CACHE_MARK : "");
+		buf_addc(b, '}');
+	}
+	buf_addc(b, ']');
+}
+
+/* What changes from turn to turn stands behind the mark. */
+static void
+add_system(struct buf *b, const char *system, size_t stable)
+{
+	size_t n = strlen(system);
+
+	if (stable == 0 || stable > n)
+		stable = n;
+	buf_adds(b, ",\"system\":[{\"type\":\"text\",\"text\":");
+	buf_json_str(b, system, stable);
+	buf_adds(b, CACHE_MARK "}");
+	if (stable < n) {
+		buf_adds(b, ",{\"type\":\"text\",\"text\":");
+		buf_json_str(b, system + stable, n - stable);
 		buf_addc(b, '}');
 	}
 	buf_addc(b, ']');
@@ -236,10 +264,8 @@ anthropic_body(const struct llm_access *a, const struct llm_request *rq,
 		    rq->temperature > 1 ? 1.0 : rq->temperature);
 	if (rq->options)
 		add_options(b, rq);
-	if (rq->system && *rq->system) {
-		buf_adds(b, ",\"system\":");
-		buf_json_str(b, rq->system, strlen(rq->system));
-	}
+	if (rq->system && *rq->system)
+		add_system(b, rq->system, rq->system_stable);
 	add_messages(b, rq);
 	if (json_array_size(rq->tools) > 0)
 		add_tools(b, rq->tools);

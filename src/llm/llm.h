@@ -71,6 +71,9 @@ struct llm_request {
 	/* NULL: as the process's environment has it. */
 	const struct llm_access *access;
 	const char *system;
+	/* Bytes at its start that are the same turn after turn, for a
+	 * provider's cache; 0: all of it */
+	size_t system_stable;
 	const struct llm_message *messages;
 	int nmessages;
 	const json_t *tools; /* array of {name, description, parameters} */

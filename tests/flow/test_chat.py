@@ -145,6 +145,30 @@ class ChatTest(unittest.TestCase):
         self.assertFalse(body["usage"]["estimated"])
         self.check_rows(body, "canary 4712", "chat")
 
+    def test_anthropic_cache_marks(self):
+        """The agent's instructions are marked for the provider's cache, and
+        what changes from turn to turn stands behind the mark."""
+        self.use("anthropic:mock-echo",
+                 system_prompt="Sell health insurance, politely.")
+        mark = {"type": "ephemeral"}
+        seen = []
+        for message in ("Which plans are there?", "And what do they cost?"):
+            self.check_reply(self.rig.chat(message=message),
+                             "anthropic:mock-echo")
+            last = next(iter(self.provider.last().values()))
+            sent = json.loads(last["body"])
+            stable, changing = sent["system"]
+            self.assertEqual(stable["cache_control"], mark)
+            self.assertEqual(stable["text"],
+                             "Sell health insurance, politely.")
+            self.assertNotIn("cache_control", changing)
+            self.assertIn("Today is ", changing["text"])
+            marks = [t.get("cache_control") for t in sent.get("tools", [])]
+            self.assertEqual(marks, [None] * (len(marks) - 1) + [mark]
+                             if marks else [])
+            seen.append((stable, sent.get("tools")))
+        self.assertEqual(*seen)
+
     def test_price(self):
         self.rig.run("price", "set", "openai:mock-usage-1000x100-cached-200", "--input", "2.5",
                      "--output", "10", "--cached", "1.25")

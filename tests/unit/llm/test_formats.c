@@ -404,6 +404,66 @@ test_anthropic_turns(void **state)
 	json_decref(v);
 }
 
+/* Member ${key} of what is sent, as JSON. */
+static void
+expect_member(const char *key, const char *want)
+{
+	json_t *v = body(&llm_anthropic, false, "claude");
+	json_t *w = want ? json_loads(want, 0, NULL) : NULL;
+
+	assert_true(!want == !w);
+	if (want ? !json_equal(json_object_get(v, key), w)
+		 : json_object_get(v, key) != NULL)
+		fail_msg(
+		    "%s", json_dumps(json_object_get(v, key), JSON_COMPACT));
+	json_decref(v);
+	json_decref(w);
+}
+
+/* The tools and the stable start of the system content are marked, nothing
+ * behind it is. */
+static void
+test_anthropic_cache_marks(void **state)
+{
+	static const char whole[] =
+	    "[{\"type\":\"text\",\"text\":\"Be kind. Today.\","
+	    "\"cache_control\":{\"type\":\"ephemeral\"}}]";
+	struct llm_message m = { .role = LLM_USER, .text = "x", .len = 1 };
+	json_t *tools = json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", "f",
+	    "description", "d", "name", "g", "description", "d");
+
+	(void)state;
+	begin(&llm_anthropic);
+	rq.messages = &m;
+	rq.nmessages = 1;
+	rq.system = NULL;
+	expect_member("system", NULL);
+	expect_member("tools", NULL);
+	rq.system = "";
+	expect_member("system", NULL);
+	rq.system = "Be kind. Today.";
+	expect_member("system", whole);
+	rq.system_stable = 15;
+	expect_member("system", whole);
+	rq.system_stable = 99;
+	expect_member("system", whole);
+	rq.system_stable = 8;
+	expect_member("system",
+	    "[{\"type\":\"text\",\"text\":\"Be kind.\",\"cache_control\":"
+	    "{\"type\":\"ephemeral\"}},{\"type\":\"text\",\"text\":"
+	    "\" Today.\"}]");
+	rq.tools = tools;
+	expect_member("tools",
+	    "[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":"
+	    "{\"type\":\"object\"}},{\"name\":\"g\",\"description\":\"d\","
+	    "\"input_schema\":{\"type\":\"object\"},\"cache_control\":"
+	    "{\"type\":\"ephemeral\"}}]");
+	expect_member("messages",
+	    "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+	    "\"x\"}]}]");
+	json_decref(tools);
+}
+
 static void
 test_headers(void **state)
 {
@@ -471,6 +531,7 @@ main(void)
 		cmocka_unit_test(test_anthropic_odd_events),
 		cmocka_unit_test(test_openai_parameters),
 		cmocka_unit_test(test_anthropic_turns),
+		cmocka_unit_test(test_anthropic_cache_marks),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_names),
 	};
