@@ -24,10 +24,12 @@
 #define LIVE_AGAIN_MS 5
 #define SHOWN 50
 
+enum kind { TEXT, WHOLE, REAL };
+
 /* What the form has, and what kind of value each is. */
 static const struct {
 	const char *name, *group; /* group: the object it lies in, or NULL */
-	enum { TEXT, WHOLE, REAL } kind;
+	enum kind kind;
 } fields[] = { { "system_prompt_override", NULL, TEXT },
 	{ "model_override", NULL, TEXT }, { "max_tokens", NULL, WHOLE },
 	{ "temperature", NULL, REAL }, { "on_disconnect", NULL, TEXT },
@@ -51,7 +53,7 @@ pretty(const struct console *c, const json_t *v)
 /* A number where it is one; else the text, which the API then refuses at its
  * place. */
 static json_t *
-value_of(const char *text, int kind)
+value_of(const char *text, enum kind kind)
 {
 	char *end;
 	double real;
