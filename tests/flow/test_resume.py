@@ -67,7 +67,7 @@ class ResumeTest(talk.TalkTest):
         self.assertEqual(said(events), reply)
         names = [e[0] for e in events if e[0] != "delta"]
         self.assertEqual(names[0], "session")
-        self.assertEqual(names[-1], ending)
+        self.assertEqual(names[-1], ending, events[-1])
         self.assertEqual(len(names), len(set((e[0], e[1]) for e in events
                                              if e[0] != "delta")))
         at = 0
@@ -155,7 +155,7 @@ class ResumeTest(talk.TalkTest):
 
     def test_more_than_the_log_holds(self):
         """Beyond 256 KB the rest comes from the stored turn, at once."""
-        self.use("openai:mock-words-20000-slow-300")
+        self.use("openai:mock-words-16000-slow-300")
         # Whoever is slow to come back finds it going on.
         turn, events = self.begin(1, message="long", on_disconnect="finish")
         events += self.go_on(turn, events[-1][1])
